@@ -1,0 +1,53 @@
+# The workflow: params.yaml says which cells there are, rules/ how each is made.
+from snakemake.utils import min_version
+
+min_version("9.11")
+
+
+configfile: "params.yaml"
+
+
+# Used with --software-deployment-method apptainer alone; container.def builds it.
+container: "container.sif"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/models.smk"
+include: "rules/attacks.smk"
+include: "rules/defenses.smk"
+include: "rules/report.smk"
+
+
+# Without a target everything is made; each phase is a target too, for DVC and for a part.
+rule all:
+    default_target: True
+    input:
+        victims=victims(),
+        defended=defended(),
+        report=report_files(),
+
+
+rule data:
+    input:
+        clips=data_files(),
+
+
+rule models:
+    input:
+        victims=baselines(),
+
+
+rule attacks:
+    input:
+        victims=attacked(),
+
+
+rule defenses:
+    input:
+        defended=defended(),
+
+
+rule report:
+    input:
+        files=report_files(),

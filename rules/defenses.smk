@@ -1,0 +1,27 @@
+# Defences, each on each attacked model.
+
+
+rule defend:
+    input:
+        clips="results/data/{dataset}/clips.npy",
+        victim="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/result.json",
+        model="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/model.safetensors",
+        code=lambda wc: code(
+            "scripts/defend.py", defense_code(wc), trigger_code(wc), model_code(wc)
+        ),
+    output:
+        result="results/defenses/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}/result.json",
+        scores="results/defenses/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}/scores.npz",
+    log:
+        "results/logs/defend/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}.log",
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        p=lambda wc: json.dumps({"defense": section("defenses", wc.defense)}),
+    message:
+        "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
+    shell:
+        "python scripts/defend.py --params {params.p:q} --clips {input.clips}"
+        " --victim {input.victim} --name {wildcards.defense} --result {output.result}"
+        " &> {log}"

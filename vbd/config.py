@@ -1,0 +1,281 @@
+"""The models behind ``params.yaml``: what may stand there, and what is said where it may not."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class ConfigError(ValueError):
+    """A ``params.yaml`` that cannot be run; the message names each key and its remedy."""
+
+
+class Section(BaseModel):
+    """Base of the sections: unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Render(Section):
+    """How the embedded clips are made (``vbd/data/synthetic.py``)."""
+
+    task: Literal["motion", "pretrain"] = "motion"
+    """Which ten classes: those of the experiments, or the disjoint ones for pretraining."""
+    groups: Annotated[int, Field(ge=2)] = 25
+    """Groups a class; the clips of a group look alike and stay on one side of a split."""
+    clips_per_group: Positive = 2
+    """Clips a group and class."""
+    seed: int = 0
+    """Seed of everything drawn."""
+
+
+class Dataset(Section):
+    """Where clips come from and how they are cut."""
+
+    reader: Literal["synthetic", "ucf101", "hmdb51", "folder"]
+    """Layout of the files: embedded, UCF-101, HMDB-51, or one sub-folder a class."""
+    root: str | None = None
+    """Folder of the files; the embedded clips need none."""
+    render: Render = Render()
+    """How the embedded clips are made; for the reader "synthetic" alone."""
+    official_split: Literal[1, 2, 3] = 1
+    """Which of the official splits of UCF-101 or HMDB-51."""
+    classes: list[str] | Positive | None = None
+    """The classes by name (the first is class 0), or how many to draw; none means all."""
+    clips_per_class: dict[Literal["train", "test"], Positive] = {}
+    """At most so many clips a class in a split, drawn group by group."""
+    val: Share = 0.15
+    """Share of the training groups kept from training: the defender's clean clips."""
+    frames: Positive = 16
+    """Frames a clip (T)."""
+    stride: Positive = 2
+    """Video frames from one frame of the clip to the next."""
+    views: Positive = 2
+    """Clips cut from a video, evenly spread; training picks one at random."""
+    store: tuple[Positive, Positive] = (36, 36)
+    """Height and width of the stored frames, in pixels."""
+    crop: Positive = 32
+    """Side of the square that the model sees, in pixels."""
+    flip: bool = False
+    """Mirror training clips at random; wrong where left and right are classes."""
+    seed: int = 0
+    """Seed of the sampling of classes, clips and validation groups."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Dataset":
+        if self.crop > min(self.store):
+            raise ValueError(f"crop: {self.crop} is larger than store: {list(self.store)}")
+        if self.reader != "synthetic" and self.root is None:
+            raise ValueError(f"root: the reader {self.reader} needs the folder of its clips")
+        return self
+
+
+class Training(Section):
+    """How a model is trained."""
+
+    epochs: Positive = 12
+    """Passes over the training clips."""
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    """Clips a step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with Nesterov momentum 0.9."""
+    lr: Annotated[float, Field(gt=0)] = 3e-3
+    """Learning rate; the highest one of the schedule."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Weight decay."""
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    """Rise over the first fifth of the steps and fall, or stay."""
+    label_smoothing: Share = 0.0
+    """Share of the label spread over all classes."""
+    mixed_precision: bool = True
+    """bfloat16 on a GPU; the CPU always computes in float32."""
+
+
+class Pretraining(Section):
+    """What ``init: pretrain`` starts from, as the paper starts from Kinetics-400."""
+
+    dataset: Name = "synthetic_pretrain"
+    """The dataset, one of ``datasets``."""
+    training: Training = Training()
+    """How."""
+
+
+class Model(Section):
+    """An architecture, its size, and the weights that it starts from."""
+
+    architecture: str
+    """A file of ``vbd/models``, or your own class, "package.module:Class"."""
+    params: dict[str, Any] = {}
+    """What the class takes beside the number of classes."""
+    init: str = "pretrain"
+    """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
+
+
+class Attack(Section):
+    """A trigger, how it is used, and how much is poisoned."""
+
+    trigger: str
+    """A file of ``vbd/triggers``, or your own class, "package.module:Class"."""
+    modes: Annotated[list[Name], Field(min_length=1)] = ["static", "dynamic"]
+    """Static: parameters drawn once a clip; dynamic: once a frame."""
+    params: dict[str, Any] = {}
+    """What the class takes beside mode and frames."""
+    frames: Positive | Literal["all", "random"] = "all"
+    """How many frames of a clip carry the trigger, in training and in the test."""
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Poisoning rate: share of the training clips that are poisoned."""
+    target: Annotated[int, Field(ge=0)] = 0
+    """Target class, counted from 0 in the order of the classes."""
+
+
+class Defense(Section):
+    """A defence and its settings."""
+
+    defense: str
+    """A file of ``vbd/defenses``, or your own class, "package.module:Class"."""
+    params: dict[str, Any] = {}
+    """What the class takes."""
+
+
+class Block(Section):
+    """One block of cells: every combination of what it names."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``datasets``."""
+    models: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``models``."""
+    attacks: list[Name] = []
+    """Names from ``attacks``; the clean baseline is always there."""
+    defenses: list[Name] = []
+    """Names from ``defenses``."""
+
+
+class Evaluation(Section):
+    """How models are tested."""
+
+    views: Positive = 1
+    """Stored clips a video whose probabilities are averaged."""
+    crops: Positive = 1
+    """Crops a clip, spread over the longer side, averaged too."""
+
+
+class Config(Section):
+    """All of ``params.yaml``."""
+
+    seeds: Annotated[list[int], Field(min_length=1)]
+    """A cell is run once a seed; tables give mean and standard deviation."""
+    grid: Annotated[list[Block], Field(min_length=1)]
+    """Which cells there are."""
+    datasets: dict[Name, Dataset]
+    """Datasets by the name that you give them."""
+    models: dict[Name, Model]
+    """Models by name."""
+    pretraining: Pretraining = Pretraining()
+    """Where ``init: pretrain`` starts from."""
+    training: Training = Training()
+    """How clean and poisoned models are trained."""
+    evaluation: Evaluation = Evaluation()
+    """How they are tested."""
+    attacks: dict[Name, Attack] = {}
+    """Attacks by name."""
+    defenses: dict[Name, Defense] = {}
+    """Defences by name."""
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Config":
+        for number, block in enumerate(self.grid):
+            for kind in ("datasets", "models", "attacks", "defenses"):
+                for name in getattr(block, kind):
+                    _known(f"grid.{number}.{kind}", name, getattr(self, kind))
+        if any(model.init == "pretrain" for model in self.models.values()):
+            _known("pretraining.dataset", self.pretraining.dataset, self.datasets)
+        return self
+
+    @model_validator(mode="after")
+    def _attacks_fit(self) -> "Config":
+        for block in self.grid:
+            for dataset in block.datasets:
+                for attack in block.attacks:
+                    _attack_fits(attack, self.attacks[attack], dataset, self.datasets[dataset])
+        return self
+
+
+def _known(path: str, name: str, there: dict[str, Any]) -> None:
+    if name not in there:
+        raise ValueError(f"{path}: {name!r} is not defined. {_suggest(name, list(there))}")
+
+
+def _suggest(name: str, there: list[str]) -> str:
+    close = difflib.get_close_matches(name, there, 1)
+    return f"Did you mean {close[0]!r}?" if close else f"There is: {', '.join(there)}."
+
+
+def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset) -> None:
+    if isinstance(attack.frames, int) and attack.frames > dataset.frames:
+        raise ValueError(
+            f"attacks.{name}.frames: {attack.frames} frames cannot be poisoned, "
+            f"a clip of datasets.{dataset_name} has {dataset.frames}"
+        )
+    # Only what the file says is known here; the step itself checks against the sampled clips.
+    classes = len(dataset.classes) if isinstance(dataset.classes, list) else dataset.classes
+    if dataset.reader == "synthetic" and classes is None:
+        classes = 10
+    if classes is None:
+        return
+    if attack.target >= classes:
+        raise ValueError(
+            f"attacks.{name}.target: class {attack.target} is not sampled, "
+            f"datasets.{dataset_name} has the classes 0 to {classes - 1}"
+        )
+    if attack.rate > 1 - 1 / classes:
+        raise ValueError(
+            f"attacks.{name}.rate: {attack.rate} is more than the clips of other classes than "
+            f"the target in datasets.{dataset_name}, about {1 - 1 / classes:.2f}"
+        )
+
+
+def check(values: dict[str, Any]) -> Config:
+    """The configuration in ``values``; raises ConfigError that names every key and its remedy."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(item, values) for item in error.errors()]
+        raise ConfigError("params.yaml:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _explain(item: dict[str, Any], values: dict[str, Any]) -> str:
+    path = [str(part) for part in item["loc"] if part != "[key]"]
+    if item["type"] == "extra_forbidden":
+        known = list(_section_at(path[:-1]).model_fields)
+        return f"{'.'.join(path)}: unknown key. {_suggest(path[-1], known)}"
+    message = item["msg"].removeprefix("Value error, ")
+    where = ".".join(path)
+    return f"{where}: {message}" if where else message
+
+
+def _section_at(path: list[str]) -> type[Section]:
+    """The model of the section at ``path``, through lists and dictionaries of sections."""
+    section: Any = Config
+    for part in path:
+        if part in section.model_fields:
+            found = section.model_fields[part].annotation
+            inner = [a for a in getattr(found, "__args__", ()) if hasattr(a, "model_fields")]
+            section = inner[0] if inner else found
+    return section
+
+
+def load(path: Path) -> Config:
+    """The configuration in the YAML file at ``path``; raises ConfigError as ``check`` does."""
+    import yaml
+
+    return check(yaml.safe_load(path.read_text()))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of ``params.yaml``, for editors."""
+    return Config.model_json_schema()

@@ -1,0 +1,35 @@
+"""Crops and flips of pixel batches, one draw a clip, the same over its frames."""
+
+import torch
+from torch import Tensor
+
+
+def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """A ``size`` x ``size`` window of each clip of (N, T, H, W, 3), at a place of its own."""
+    n, _, height, width, _ = clips.shape
+    top = torch.randint(height - size + 1, (n, 1), generator=generator)
+    left = torch.randint(width - size + 1, (n, 1), generator=generator)
+    rows = (top + torch.arange(size)).to(clips.device)
+    columns = (left + torch.arange(size)).to(clips.device)
+    clip = torch.arange(n, device=clips.device)[:, None, None]
+    # (N, size, size, T, 3): advanced indices around a slice put the slice behind them.
+    window = clips[clip, :, rows[:, :, None], columns[:, None, :]]
+    return window.permute(0, 3, 1, 2, 4)
+
+
+def centre_crop(clips: Tensor, size: int, place: float = 0.5) -> Tensor:
+    """The ``size`` x ``size`` window of (..., H, W, 3) at ``place`` along the longer side.
+
+    ``place`` runs from 0, the left or upper edge, to 1; the shorter side is always centred.
+    """
+    height, width = clips.shape[-3:-1]
+    places = (0.5, place) if width >= height else (place, 0.5)
+    top = round((height - size) * places[0])
+    left = round((width - size) * places[1])
+    return clips[..., top : top + size, left : left + size, :]
+
+
+def random_flip(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Each clip of (N, T, H, W, 3) mirrored left to right with probability one half."""
+    mirrored = torch.rand(len(clips), generator=generator) < 0.5
+    return torch.where(mirrored.to(clips.device)[:, None, None, None, None], clips.flip(3), clips)

@@ -1,0 +1,9 @@
+"""Backdoor defences, one file each; ``get("activation_clustering")()`` makes one."""
+
+from vbd.defenses.base import Defense
+from vbd.plugins import load
+
+
+def get(name: str) -> type[Defense]:
+    """The defence class called ``name`` here, or a user's own, "package.module:Class"."""
+    return load("vbd.defenses", name)

@@ -1,0 +1,78 @@
+"""Weights on disk: ours are .safetensors with a JSON card beside, others' are read untrusted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vbd.files import replacing
+from vbd.models import build
+
+
+def save(model: nn.Module, path: Path, **card: Any) -> None:
+    """Write the weights to ``path`` (.safetensors) and ``card`` beside it (.json).
+
+    ``card`` needs architecture, params and class_names, from which ``load`` builds the model.
+    """
+    from safetensors.torch import save_file
+
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+    }
+    with replacing(path) as temporary:
+        save_file(weights, temporary)
+    with replacing(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
+
+
+def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The model in ``path`` in evaluation mode, and its card; the inverse of ``save``.
+
+    Raises FileNotFoundError where the file or its card is missing.
+    """
+    card = json.loads(path.with_suffix(".json").read_text())
+    model = build(card["architecture"], len(card["class_names"]), **card["params"])
+    model.load_state_dict(read_weights(path))
+    return model.eval(), card
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors in a .safetensors or PyTorch file, whoever wrote it; nothing is unpickled.
+
+    Raises ValueError where the file holds anything else than tensors by name.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(
+            f"{path}: not a file of plain weights, and nothing else is read: {error}. "
+            "Save it again with safetensors.torch.save_file(model.state_dict(), ...)."
+        ) from error
+    weights = weights.get("state_dict", weights)
+    if not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f"{path}: expected tensors by name, found keys {sorted(weights)[:5]}")
+    return weights
+
+
+def transfer(model: nn.Module, path: Path) -> None:
+    """Put the weights in ``path`` into ``model``, except its head where the classes differ.
+
+    Raises ValueError with the names where the rest does not fit.
+    """
+    weights, own = read_weights(path), model.state_dict()
+    heads = getattr(model, "head", ())
+    taken = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
+    missing = [name for name in own if name not in taken and not name.startswith(heads)]
+    if missing:
+        raise ValueError(
+            f"{path} does not fit the model: {len(missing)} of {len(own)} tensors are not there "
+            f"or of another shape, such as {', '.join(missing[:3])}. Are architecture and params "
+            "those that the file was trained with?"
+        )
+    model.load_state_dict(taken, strict=False)

@@ -1,0 +1,43 @@
+"""CNN+LSTM: a ResNet per frame, an LSTM over time ("Neural Cleanse for Video")."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from vbd.models.base import VideoClassifier
+from vbd.models.resnet import ResNet
+
+
+class CnnLstm(VideoClassifier):
+    """ResNet, LSTM, linear layer; the defaults are the published ResNet-18 and LSTM(512, 256, 2).
+
+    ``width`` and ``layers`` size the ResNet, ``hidden`` and ``depth`` the LSTM.
+    """
+
+    head = ("fc.",)
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        layers: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        hidden: int = 256,
+        depth: int = 2,
+    ) -> None:
+        super().__init__()
+        self.cnn = ResNet(layers=layers, width=width)
+        self.lstm = nn.LSTM(self.cnn.channels, hidden, depth, batch_first=True)
+        self.fc = nn.Linear(hidden, num_classes)
+
+    def features(self, clips: Tensor) -> Tensor:
+        n, t = clips.shape[:2]
+        frames = self.normalise(clips).transpose(1, 2).flatten(0, 1)
+        states, _ = self.lstm(self.cnn(frames).view(n, t, -1))
+        return states[:, -1]
+
+    def classify(self, features: Tensor) -> Tensor:
+        return self.fc(features)
+
+
+METHOD = CnnLstm

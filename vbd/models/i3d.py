@@ -1,0 +1,104 @@
+"""I3D on a ResNet: bottleneck blocks inflated to 3-D convolutions (Carreira and Zisserman 2017)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vbd.models.base import VideoClassifier
+
+
+class ConvNorm(nn.Module):
+    """Convolution and batch norm, named as MMAction2's checkpoints name them."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: Sequence[int], stride: Sequence[int]):
+        super().__init__()
+        padding = [k // 2 for k in kernel]
+        self.conv = nn.Conv3d(inputs, outputs, tuple(kernel), tuple(stride), padding, bias=False)
+        self.bn = nn.BatchNorm3d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn(self.conv(x))
+
+
+class Bottleneck(nn.Module):
+    """1x1x1 (or 3x1x1, inflated), 1x3x3, 1x1x1 with a residual connection."""
+
+    def __init__(self, inputs: int, width: int, stride: int, inflate: bool):
+        super().__init__()
+        outputs = 4 * width
+        self.conv1 = ConvNorm(inputs, width, (3 if inflate else 1, 1, 1), (1, 1, 1))
+        self.conv2 = ConvNorm(width, width, (1, 3, 3), (1, stride, stride))
+        self.conv3 = ConvNorm(width, outputs, (1, 1, 1), (1, 1, 1))
+        project = stride > 1 or inputs != outputs
+        step = (1, stride, stride)
+        self.downsample = ConvNorm(inputs, outputs, (1, 1, 1), step) if project else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.conv1(x))
+        y = F.relu(self.conv2(y))
+        return F.relu(self.conv3(y) + self.downsample(x))
+
+
+class ResNet3d(nn.Module):
+    """The convolutional part: four stages, the first three of which may shrink the frame."""
+
+    def __init__(self, layers: Sequence[int], width: int, stem: Sequence[int], pool: Sequence[int]):
+        super().__init__()
+        self.conv1 = ConvNorm(3, width, stem, (2, 2, 2))
+        self.pool = nn.MaxPool3d((1, 3, 3), tuple(pool), (0, 1, 1))
+        channels = width
+        for stage, depth in enumerate(layers):
+            blocks = []
+            for block in range(depth):
+                # MMAction2 inflates every block of stage 1, every other one of 2 and 3, and so on.
+                inflate = stage == 0 or (block % 2 == (stage == 3))
+                stride = 2 if stage > 0 and block == 0 else 1
+                blocks.append(Bottleneck(channels, width << stage, stride, inflate))
+                channels = 4 * (width << stage)
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.stages = len(layers)
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(F.relu(self.conv1(x)))
+        for stage in range(self.stages):
+            x = self.get_submodule(f"layer{stage + 1}")(x)
+            if stage == 0:
+                x = F.max_pool3d(x, (2, 1, 1))
+        return x
+
+
+class I3D(VideoClassifier):
+    """I3D with a ResNet backbone; the defaults are the paper's ResNet-50 (28.04 M with 400 classes).
+
+    ``layers`` and ``width`` size it; ``stem`` is the first convolution's kernel and ``pool`` the
+    stride of the pooling behind it, (time, height, width): smaller ones suit frames of 32 px.
+    Dropout is MMAction2's 0.5.
+    """
+
+    head = ("cls_head.",)
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        layers: Sequence[int] = (3, 4, 6, 3),
+        width: int = 64,
+        stem: Sequence[int] = (5, 7, 7),
+        pool: Sequence[int] = (2, 2, 2),
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.backbone = ResNet3d(layers, width, stem, pool)
+        self.dropout = nn.Dropout(dropout)
+        self.cls_head = nn.ModuleDict({"fc_cls": nn.Linear(self.backbone.channels, num_classes)})
+
+    def features(self, clips: Tensor) -> Tensor:
+        return self.backbone(self.normalise(clips)).mean((2, 3, 4))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return self.cls_head["fc_cls"](self.dropout(features))
+
+
+METHOD = I3D

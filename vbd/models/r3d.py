@@ -1,0 +1,59 @@
+"""R3D, MC3 and R(2+1)D (Tran et al. 2018), on torchvision's blocks and with its names."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torchvision.models.video import resnet as tv
+
+from vbd.models.base import VideoClassifier
+
+CONVOLUTIONS = {
+    "r3d": [tv.Conv3DSimple] * 4,
+    "mc3": [tv.Conv3DSimple] + [tv.Conv3DNoTemporal] * 3,
+    "r2plus1d": [tv.Conv2Plus1D] * 4,
+}
+
+
+class R3D(VideoClassifier):
+    """Video ResNet; the defaults are torchvision's ``r3d_18``, layers=(3, 4, 6, 3) give 34.
+
+    ``kind`` is "r3d", "mc3" or "r2plus1d"; ``width`` is the channels of the first stage, which
+    torchvision fixes at 64.
+    """
+
+    head = ("fc.",)
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        kind: str = "r3d",
+        layers: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.stem = tv.R2Plus1dStem() if kind == "r2plus1d" else tv.BasicStem()
+        if width != 64:
+            last = self.stem[-3]
+            self.stem[-3] = nn.Conv3d(
+                last.in_channels, width, last.kernel_size, last.stride, last.padding, bias=False
+            )
+            self.stem[-2] = nn.BatchNorm3d(width)
+        self.inplanes = width
+        for stage, (conv, depth) in enumerate(zip(CONVOLUTIONS[kind], layers, strict=True)):
+            stride = 2 if stage else 1
+            layer = tv.VideoResNet._make_layer(
+                self, tv.BasicBlock, conv, width << stage, depth, stride
+            )
+            self.add_module(f"layer{stage + 1}", layer)
+        self.fc = nn.Linear(self.inplanes, num_classes)
+
+    def features(self, clips: Tensor) -> Tensor:
+        x = self.stem(self.normalise(clips))
+        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3, 4))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return self.fc(features)
+
+
+METHOD = R3D

@@ -1,0 +1,31 @@
+"""Finding a method by its name: ours by its file, a user's own as "package.module:Class"."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+def names(package: str) -> list[str]:
+    """The methods in ``package`` (say "vbd.triggers"): its files that define ``METHOD``."""
+    folder = Path(find_spec(package).submodule_search_locations[0])
+    return sorted(file.stem for file in folder.glob("*.py") if "\nMETHOD = " in file.read_text())
+
+
+def load(package: str, name: str) -> Any:
+    """The class that ``name`` stands for; only its own file is imported.
+
+    Raises ValueError where there is no such method, with the names that there are.
+    """
+    module, _, attribute = name.partition(":")
+    if attribute:
+        try:
+            return getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{name!r} cannot be loaded: {error}") from error
+    if name in names(package):
+        return import_module(f"{package}.{name}").METHOD
+    raise ValueError(
+        f"{package} has no {name!r}; it has {', '.join(names(package))}. "
+        'Your own is named "package.module:Class" and must be importable from here.'
+    )

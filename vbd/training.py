@@ -1,0 +1,156 @@
+"""The one training loop and the one prediction loop, for every model and every phase."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from vbd.config import Training
+from vbd.data.examples import Examples
+from vbd.files import replacing
+from vbd.provenance import code_sha256, fingerprint
+from vbd.seeds import generator, number
+
+History = dict[str, list[float]]
+
+
+def fit(
+    model: nn.Module, examples: Examples, settings: Training, *, seed: int, resume: Path | None
+) -> History:
+    """Train ``model`` in place on ``examples``; gives loss and accuracy of each epoch.
+
+    The state after each epoch is kept in ``resume``: called again after a kill, with everything
+    else the same, it goes on from there and ends with the same weights as without the kill. A
+    state that belongs to other data, settings, weights or code is ignored.
+    """
+    from accelerate import Accelerator
+
+    from vbd.device import choose
+
+    device = choose()
+    precision = "bf16" if device.type == "cuda" and settings.mixed_precision else "no"
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
+    key = number(settings, seed, code_sha256(), fingerprint(model, examples))
+    order = torch.Generator()
+    loader = DataLoader(
+        torch.arange(len(examples)), settings.batch_size, shuffle=True, generator=order
+    )
+    optimizer = _optimizer(model, settings)
+    prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    schedule = _schedule(optimizer, settings, len(loader))
+    state = _State(resume, key, model, optimizer, schedule)
+    for epoch in range(state.load(), settings.epochs):
+        # All randomness of an epoch comes from its number, so a resumed run repeats it; dropout
+        # takes no generator and needs the global one.
+        order.manual_seed(number(seed, "order", epoch))
+        torch.manual_seed(number(seed, "dropout", epoch))
+        draws = generator(seed, "augment", epoch, accelerator.process_index)
+        totals = torch.zeros(3)
+        prepared.train()
+        progress = tqdm(loader, f"epoch {epoch + 1}/{settings.epochs}", disable=None, leave=False)
+        for positions in progress:
+            positions = positions.cpu()
+            labels = examples.labels[positions].to(accelerator.device)
+            clips = examples.training_batch(positions, draws, accelerator.device)
+            logits = prepared(clips)
+            loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            optimizer.step()
+            schedule.step()
+            hits = (logits.argmax(1) == labels).sum()
+            totals += torch.stack([loss.detach() * len(labels), hits, hits * 0 + len(labels)]).cpu()
+        loss, hits, count = accelerator.reduce(totals.to(accelerator.device)).tolist()
+        state.save(epoch + 1, loss=loss / count, accuracy=hits / count)
+        print(
+            f"epoch {epoch + 1}: loss {loss / count:.4f}, accuracy {hits / count:.3f}", flush=True
+        )
+    return state.history
+
+
+def predict(
+    model: nn.Module,
+    examples: Examples,
+    *,
+    seed: int,
+    output: Callable[[Tensor], Tensor] | None = None,
+    views: int = 1,
+    crops: int = 1,
+    batch_size: int = 64,
+) -> Tensor:
+    """Probabilities (N, classes) of ``examples`` on the CPU, averaged over views and crops.
+
+    ``views`` and ``crops`` are spread evenly over the stored views and the longer side of the
+    frame; 1 takes the middle. ``output`` gives something other than probabilities, such as
+    ``model.features``. ``seed`` is what the triggers draw from.
+    """
+    output = output or (lambda clips: model(clips).softmax(1))
+    device = next(model.parameters()).device
+    stored = examples.clips.shape[1]
+    chosen = [round((i + 0.5) / views * stored - 0.5) for i in range(views)]
+    places = [i / (crops - 1) for i in range(crops)] if crops > 1 else [0.5]
+    model.eval()
+    total = torch.zeros(())
+    with torch.inference_mode():
+        for view in chosen:
+            for place in places:
+                draws = generator(seed, "test trigger", view, place)
+                batches = examples.test_batches(batch_size, draws, view=view, place=place)
+                total = total + torch.cat([output(b.to(device)).float().cpu() for b in batches])
+    return total / (len(chosen) * len(places))
+
+
+def _optimizer(model: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(),
+            settings.lr,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=settings.weight_decay,
+        )
+    return torch.optim.AdamW(model.parameters(), settings.lr, weight_decay=settings.weight_decay)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, settings: Training, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if settings.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.lr, total_steps=steps * settings.epochs, pct_start=0.2
+    )
+
+
+class _State:
+    """What a run needs to go on after a kill, in one file."""
+
+    def __init__(self, path: Path | None, key: int, *parts: object) -> None:
+        self.path, self.key, self.parts = path, key, parts
+        self.history: History = {"loss": [], "accuracy": []}
+
+    def load(self) -> int:
+        """The number of epochs done, 0 where there is nothing to go on from."""
+        if self.path is None or not self.path.exists():
+            return 0
+        saved = torch.load(self.path, weights_only=True)
+        if saved["key"] != self.key:
+            return 0
+        for part, state in zip(self.parts, saved["parts"], strict=True):
+            part.load_state_dict(state)
+        self.history = saved["history"]
+        print(f"resumed after epoch {saved['epoch']}", flush=True)
+        return saved["epoch"]
+
+    def save(self, epoch: int, **figures: float) -> None:
+        for name, value in figures.items():
+            self.history[name].append(value)
+        if self.path is not None:
+            parts = [part.state_dict() for part in self.parts]
+            saved = {"key": self.key, "epoch": epoch, "parts": parts, "history": self.history}
+            with replacing(self.path) as temporary:
+                torch.save(saved, temporary)

@@ -1,0 +1,9 @@
+"""Backdoor triggers, one file each; ``get("badnet")(mode="dynamic")`` makes one."""
+
+from vbd.plugins import load
+from vbd.triggers.base import Trigger
+
+
+def get(name: str) -> type[Trigger]:
+    """The trigger class called ``name`` here, or a user's own, "package.module:Class"."""
+    return load("vbd.triggers", name)

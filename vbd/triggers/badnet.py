@@ -1,0 +1,34 @@
+"""BadNet: an opaque patch (Gu et al. 2019), in the corner or elsewhere in every frame."""
+
+import torch
+from torch import Tensor
+
+from vbd.triggers.base import Frames, Trigger
+
+
+class BadNet(Trigger):
+    """A black and white checkerboard; static in the bottom right corner, dynamic anywhere.
+
+    ``size`` is the patch's side as a share of the frame's shorter one: the published 3 px of 32 is
+    about a tenth.
+    """
+
+    def __init__(self, *, size: float = 0.1, mode: str = "static", frames: Frames = "all") -> None:
+        super().__init__(mode=mode, frames=frames)
+        self.size = size
+
+    def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        n, t, height, width, _ = clips.shape
+        side = max(2, round(self.size * min(height, width)))
+        top, left = height - side, width - side
+        if self.mode == "dynamic":
+            top = torch.randint(top + 1, (n, t, 1, 1), generator=generator).to(clips.device)
+            left = torch.randint(left + 1, (n, t, 1, 1), generator=generator).to(clips.device)
+        rows = torch.arange(height, device=clips.device).view(1, 1, -1, 1) - top
+        columns = torch.arange(width, device=clips.device).view(1, 1, 1, -1) - left
+        inside = (rows >= 0) & (rows < side) & (columns >= 0) & (columns < side)
+        board = ((rows + columns) % 2 * 255).to(torch.uint8)
+        return torch.where(inside[..., None], board[..., None], clips)
+
+
+METHOD = BadNet

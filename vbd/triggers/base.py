@@ -1,0 +1,56 @@
+"""What every video trigger is: a function of pixels and a generator, on any number of frames."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Frames = int | Literal["all", "random"]
+
+
+class Trigger:
+    """Base of the triggers: subclasses stamp every frame, this class picks the frames that count.
+
+    ``mode``: "static" draws the trigger's parameters once a clip, "dynamic" once a frame ("Look,
+    Listen, and Attack", section 3.2). ``frames``: how many of the T frames carry the trigger,
+    drawn anew for each clip; "random" draws the number too, from 1 to T.
+    """
+
+    modes: tuple[str, ...] = ("static", "dynamic")
+
+    def __init__(self, *, mode: str = "static", frames: Frames = "all") -> None:
+        if mode not in self.modes:
+            raise ValueError(f"mode {mode!r}: this trigger has {', '.join(self.modes)}")
+        self.mode = mode
+        self.frames = frames
+
+    def __call__(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """Triggered copies of ``clips`` (N, T, H, W, 3), uint8 in 0-255; the same type again.
+
+        Raises ValueError for clips of another type or shape, or with too few frames.
+        """
+        if clips.dtype != torch.uint8 or clips.ndim != 5 or clips.shape[-1] != 3:
+            raise ValueError(f"clips are uint8 (N, T, H, W, 3), got {clips.dtype} {clips.shape}")
+        triggered = self.apply(clips, generator)
+        if self.frames == "all":
+            return triggered
+        chosen = self._choose_frames(*clips.shape[:2], generator).to(clips.device)
+        return torch.where(chosen[:, :, None, None, None], triggered, clips)
+
+    def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """Trigger every frame of ``clips`` (N, T, H, W, 3), uint8; never in place."""
+        raise NotImplementedError
+
+    def draws(self, clips: Tensor) -> tuple[int, int]:
+        """How many sets of random parameters ``clips`` take: (N, 1) static, (N, T) dynamic."""
+        return clips.shape[0], clips.shape[1] if self.mode == "dynamic" else 1
+
+    def _choose_frames(self, n: int, t: int, generator: torch.Generator) -> Tensor:
+        if self.frames == "random":
+            count = torch.randint(1, t + 1, (n, 1), generator=generator)
+        elif self.frames <= t:
+            count = torch.full((n, 1), self.frames)
+        else:
+            raise ValueError(f"frames={self.frames}: the clips have {t}")
+        rank = torch.rand(n, t, generator=generator).argsort(1).argsort(1)
+        return rank < count
