@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from vbd.config import Dataset
+from vbd.data.build import build
 from vbd.data.index import read
 from vbd.data.sampling import sample
-from vbd.data.store import build
 
 
 def main() -> None:
@@ -37,6 +37,8 @@ def main() -> None:
         views=dataset.views,
         size=dataset.store,
         workers=args.workers,
+        absent=listing.absent,
+        unlisted=listing.unlisted,
     )
 
 

@@ -9,10 +9,10 @@ TEST_SHARE = 0.3
 
 
 def read(root: Path, *, split: int = 1) -> Listing:
-    """List the videos of `root`/<class>/, or of `root`/train/<class>/ and `root`/test/<class>/.
+    """List the videos of ``root``/<class>/, or of ``root``/{train,test}/<class>/.
 
     Without train and test folders, 30 % of each class (rounded, but at least one clip on each
-    side) go to test, chosen by a hash of `split` and the file's name: another `split` is another
+    side) go to test, chosen by a hash of ``split`` and the file's name: each ``split`` is another
     division, and the same one everywhere. The only clip of a class goes to train. The group is
     the file's name without its suffix; videos beside the class folders count as unlisted.
     Raises FileNotFoundError if no class folder holds a video.
@@ -44,5 +44,5 @@ def read(root: Path, *, split: int = 1) -> Listing:
 
 def _divide(names: list[str], split: int) -> dict[str, list[str]]:
     shuffled = sorted(names, key=lambda name: sha256(f"{split}/{name}".encode()).digest())
-    n_test = min(max(1, round(TEST_SHARE * len(names))), max(0, len(names) - 1))
+    n_test = round(TEST_SHARE * len(names))  # from two clips on at least one, and never all
     return {"test": shuffled[:n_test], "train": shuffled[n_test:]}

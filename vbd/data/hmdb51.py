@@ -9,9 +9,9 @@ SPLITS = {"1": "train", "2": "test"}  # and 0: not used in this split
 
 
 def read(root: Path, *, split: int = 1) -> Listing:
-    """List the clips of `root`/videos/<class>/ by `root`/splits/<class>_test_split<split>.txt.
+    """List the clips of ``root``/videos/<class>/ by ``root``/splits/<class>_test_split<split>.txt.
 
-    `split` is 1, 2 or 3. The group is what stands before _<class>_ in the file's name, the film
+    ``split`` is 1, 2 or 3. The group is what stands before _<class>_ in the file's name, the film
     or video that the clip was cut from. Only classes whose folder exists count; clips that their
     lists name and the disk lacks are counted, by class, not refused.
     Raises FileNotFoundError if a class's list or every video is missing, saying what to put where.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("path", "label", "class_name", "group", "split", "has_audio", "n_frames", "fps")
 LISTED = ("path", "class_name", "group", "split")
+LAYOUTS = {"synthetic": "ucf101"}  # the embedded clips are rendered in UCF-101's layout
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov"})
 
 
@@ -20,9 +21,9 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov"})
 class Listing:
     """What a reader found: one row a clip, and what did not match the dataset's own lists.
 
-    `rows` has the columns path (relative to the root, with /), class_name, group and split
-    ("train" or "test"). `absent` counts, by class, the clips that the lists name and the disk
-    does not hold: a part of UCF-101 is normal. `unlisted` counts the videos on disk that no
+    ``rows`` has the columns path (relative to the root, with /), class_name, group and split
+    ("train" or "test"). ``absent`` counts, by class, the clips that the lists name and the disk
+    does not hold: a part of UCF-101 is normal. ``unlisted`` counts the videos on disk that no
     list names.
     """
 
@@ -32,12 +33,13 @@ class Listing:
 
 
 def read(reader: str, root: Path, **options: int) -> Listing:
-    """List the clips under `root` with the reader `vbd/data/<reader>.py`.
+    """List the clips under ``root`` with the reader ``vbd/data/<reader>.py``.
 
-    `options` go to the reader; all of them take `split` (which of the dataset's splits).
+    "synthetic" is read by ``ucf101``, whose layout it has. ``options`` go to the reader; all of
+    them take ``split``, which of the dataset's splits.
     Raises ValueError for a name without a reader, FileNotFoundError where the data is missing.
     """
-    name = f"vbd.data.{reader}"
+    name = f"vbd.data.{LAYOUTS.get(reader, reader)}"
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -58,14 +60,14 @@ def table(records: Iterable[tuple[str, str, str, str]]) -> pandas.DataFrame:
 
 
 def videos_in(folder: Path) -> list[str]:
-    """The names of the video files that lie directly in `folder`, sorted; [] if it is none."""
+    """The names of the video files that lie directly in ``folder``, sorted; [] if it is none."""
     if not folder.is_dir():
         return []
     return sorted(file.name for file in folder.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES)
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders directly in `folder`, sorted, without the hidden ones; [] if it is none."""
+    """The folders directly in ``folder``, sorted, without the hidden ones; [] if it is none."""
     if not folder.is_dir():
         return []
     return sorted(

@@ -22,13 +22,13 @@ def sample(
 ) -> pandas.DataFrame:
     """Draw classes and clips from a listing's rows; add the label and the split "val".
 
-    `classes`: names, in the order of their labels; or how many to draw, labelled in
-    alphabetical order; or None for all. `clips_per_class`: at most so many clips of a class in
+    ``classes``: names, in the order of their labels; or how many to draw, labelled in
+    alphabetical order; or None for all. ``clips_per_class``: at most so many clips of a class in
     "train" and in "test", spread over as many groups as there are; a missing key or None takes
-    all. `val`, from 0 to 1: the share of the drawn train groups of each class that moves to
+    all. ``val``, from 0 to 1: the share of the drawn train groups of each class that moves to
     "val", at least one and never all of them; a class with a single group gives none.
     Returns the rows with a column label (int, from 0), sorted by label and path.
-    Raises ValueError for a class that `rows` does not have, or for more classes than it has.
+    Raises ValueError for a class that ``rows`` does not have, or for more classes than it has.
     """
     import pandas
 
@@ -65,7 +65,7 @@ def _choose(
 def _spread(
     clips: pandas.DataFrame, limit: int | None, rng: np.random.Generator
 ) -> pandas.DataFrame:
-    """Up to `limit` clips, one of each group in turn, the groups in random order."""
+    """Up to ``limit`` clips, one of each group in turn, the groups in random order."""
     groups = sorted(set(clips["group"]))
     place = dict(zip(rng.permutation(groups).tolist(), range(len(groups)), strict=True))
     turn = clips.groupby("group").cumcount()
@@ -76,7 +76,5 @@ def _spread(
 def _val_groups(groups: pandas.Series, val: float, rng: np.random.Generator) -> list[str]:
     # Whole groups move: clips of one recording on both sides would let a defence see its answers.
     names = sorted(set(groups))
-    if val <= 0 or len(names) < 2:
-        return []
-    count = min(max(1, round(val * len(names))), len(names) - 1)
+    count = min(max(1, round(val * len(names))), len(names) - 1) if val > 0 and names else 0
     return rng.permutation(names)[:count].tolist()

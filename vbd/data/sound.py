@@ -26,8 +26,8 @@ def pitch_and_beats(place: float, rng: np.random.Generator) -> tuple[float, floa
 def play(pitch: float, beats: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
     """Synthesise ``seconds`` of decaying tones as float32 samples (round(seconds * RATE),).
 
-    ``pitch`` is in hertz and ``beats`` per second; ``rng`` draws phases, loudness and background noise.
-    The peak lies between 0.2 and 0.7, which leaves AAC room to overshoot.
+    ``pitch`` is in hertz and ``beats`` per second; ``rng`` draws the phases, the loudness and the
+    background noise. The peak lies between 0.2 and 0.7, which leaves AAC room to overshoot.
     """
     t = np.arange(round(seconds * RATE)) / RATE
     since_beat = (beats * t + rng.random()) % 1 / beats

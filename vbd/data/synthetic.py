@@ -10,19 +10,22 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+from numpy.random import Generator, default_rng
 from tqdm import tqdm
 
 from vbd.data import sound
 
 _TAU = 2 * np.pi
+_TEST_SHARE = 0.28
 
 
 def _zigzag(s: np.ndarray) -> np.ndarray:
+    """Run from 1 to 0 and back to 1 at even speed with each whole ``s``."""
     return np.abs(2 * (s % 1) - 1)
 
 
 # Each motion maps s, seconds run at the clip's own pace, to changes of x, y, turn and size, in the
-# units of `track`.
+# units of ``track``.
 _Motion = Callable[[np.ndarray], tuple]
 _MOTIONS: dict[str, dict[str, _Motion]] = {
     "motion": {
@@ -65,22 +68,21 @@ _SHAPES: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = (
 )
 
 
-def track(task: str, name: str, frames: int, fps: int, rng: np.random.Generator) -> np.ndarray:
+def track(task: str, name: str, frames: int, fps: int, rng: Generator) -> np.ndarray:
     """Draw where an object of class ``name`` is in each frame, as (4, frames) in [0, 1).
 
     The rows are x (rightwards) and y (downwards) in frame widths, the angle in clockwise turns,
     and the size from 0, smallest, to 1, largest. All wrap round, and in any one frame each is
     uniform and independent of the others whatever the class, so that no frame betrays it.
+    Raises KeyError for a class that ``TASKS[task]`` lacks.
     """
     s = rng.random() + rng.uniform(0.75, 1.3) * np.arange(frames) / fps
     changes = [np.broadcast_to(change, s.shape) for change in _MOTIONS[task][name](s)]
     return (rng.random((4, 1)) + changes) % 1
 
 
-def paint(
-    path: np.ndarray, size: int, look: np.random.Generator, rng: np.random.Generator
-) -> np.ndarray:
-    """Paint an object along ``path``, a `track`, as uint8 RGB (frames, size, size, 3).
+def paint(path: np.ndarray, size: int, look: Generator, rng: Generator) -> np.ndarray:
+    """Paint an object along ``path``, a ``track``, as uint8 RGB (frames, size, size, 3).
 
     ``look`` draws what all clips of a group share (shape, textures, colours), ``rng`` what is the
     clip's own (drift of the ground, jitter of the camera, noise).
@@ -95,7 +97,7 @@ def paint(
     return (image.clip(0, 1) * 255).astype(np.uint8)
 
 
-def _ground(shift: np.ndarray, size: int, look: np.random.Generator) -> np.ndarray:
+def _ground(shift: np.ndarray, size: int, look: Generator) -> np.ndarray:
     """Sum five plane waves that wrap round the frame, displaced by ``shift`` (2, frames)."""
     waves, phases = look.integers(-5, 6, (2, 5)), look.random(5)
     base, tint = look.uniform([[0.45], [0.01]], [[0.55], [0.03]], (2, 3)).astype(np.float32)
@@ -106,9 +108,7 @@ def _ground(shift: np.ndarray, size: int, look: np.random.Generator) -> np.ndarr
     return base + tint * texture[..., None]
 
 
-def _object(
-    path: np.ndarray, size: int, look: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _object(path: np.ndarray, size: int, look: Generator) -> tuple[np.ndarray, np.ndarray]:
     """Give the object's cover in 0 to 1, (frames, size, size, 1), and its colours (..., 3)."""
     x, y, turn, grown = path.astype(np.float32)[..., None, None]
     radius = 0.16 * 2.1**grown
@@ -126,8 +126,7 @@ def _object(
     stripes = np.sin(density * (np.cos(tilt) * u + np.sin(tilt) * v) + phase)
     shade = 0.5 + 0.35 * halves + 0.15 * stripes
     dark, light = 0.2 * look.random(3, np.float32), 1 - 0.2 * look.random(3, np.float32)
-    colour = dark + (light - dark) * shade[..., None]
-    return cover[..., None], colour
+    return cover[..., None], dark + (light - dark) * shade[..., None]
 
 
 def render(
@@ -145,10 +144,10 @@ def render(
     """Render a task as H.264/AAC files into ``root``/UCF-101, with its ``root``/ucfTrainTestlist.
 
     Every class of ``TASKS[task]`` gets ``groups`` x ``clips_per_group`` clips of ``frames``
-    square frames, ``size`` pixels wide; clips of one group share their looks. Each of the three
-    splits tests on about 28 % of the groups. The bytes depend on the arguments other than
-    ``workers``, the number of processes; more than one need an importable ``__main__``. The lists
-    are written last: where they are, the clips are complete.
+    square frames, ``size`` pixels wide, and a sound track. Clips of one group share their looks;
+    each of the three splits tests on about 28 % of the groups. ``workers`` is the number of
+    processes, which does not change the bytes; more than one need a ``__main__`` that can be
+    imported. The lists are written last: where they are, the clips are complete.
 
     Raises ValueError for an unknown task, for fewer than two groups, or for an odd size.
     """
@@ -183,8 +182,9 @@ def _write(
     name, group, clip = job
     # Clips count from 1, so 0 is free for the draws that the whole group shares.
     kind = crc32(f"{task}/{name}".encode())
-    look, rng = (np.random.default_rng([seed, kind, group, own]) for own in (0, clip))
+    look, rng = (default_rng([seed, kind, group, own]) for own in (0, clip))
     path = track(task, name, frames, fps, rng)
+    # Half a place apart, the tasks have no sound in common.
     place = TASKS[task].index(name) + 0.5 * (task == "pretrain")
     wave = sound.play(*sound.pitch_and_beats(place, rng), frames / fps, rng)
     target = folder / _file(*job)
@@ -196,19 +196,25 @@ def _write(
         part.unlink(missing_ok=True)
 
 
+# Without cpu-independent, x264's fast macroblock tree gives other bytes from run to run.
+_H264 = {"crf": "20", "preset": "veryfast", "x264-params": "cpu-independent=1"}
+
+
 def _encode(path: Path, images: np.ndarray, fps: int, wave: np.ndarray) -> None:
     """Write uint8 RGB ``images`` and mono samples ``wave`` into an mp4 file."""
     import av
 
     with av.open(str(path), "w", format="mp4") as out:
-        video = out.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast"})
+        video = out.add_stream("libx264", rate=fps, options=_H264)
         video.height, video.width = images.shape[1:3]
         video.pix_fmt = "yuv420p"
         video.thread_count = 1  # with more, the bytes would depend on the machine
-        audio = out.add_stream("aac", rate=sound.RATE, layout="mono", options={"aac_coder": "fast"})
+        audio = out.add_stream("aac", rate=sound.RATE, options={"aac_coder": "fast"})
+        audio.layout = "mono"
         audio.bit_rate = 64_000
         samples = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
-        samples.sample_rate = sound.RATE
+        # Without a start time the encoder's lead-in of 1024 samples would delay the sound.
+        samples.sample_rate, samples.pts = sound.RATE, 0
         for image in images:
             out.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         out.mux(audio.encode(samples))
@@ -220,7 +226,7 @@ def _write_lists(folder: Path, task: str, jobs: list[tuple[str, int, int]], grou
     """Write classInd.txt and the train and test lists of the three splits, as UCF-101 has them."""
     label = {name: number for number, name in enumerate(TASKS[task], start=1)}
     lists = {"classInd": [f"{number} {name}" for name, number in label.items()]}
-    count = max(1, round(0.28 * groups))
+    count = max(1, round(_TEST_SHARE * groups))
     for split in range(3):
         held_out = {(split * count + n) % groups + 1 for n in range(count)}
         lists[f"trainlist0{split + 1}"] = [

@@ -10,11 +10,11 @@ SOURCE = "https://www.crcv.ucf.edu/data/UCF101.php"
 
 
 def read(root: Path, *, split: int = 1) -> Listing:
-    """List the clips of `root`/UCF-101/<Class>/ by the official train and test lists of `split`.
+    """List the clips of ``root``/UCF-101/<Class>/ by the official lists of ``split``.
 
-    `split` is 1, 2 or 3. The group is the number after _g in the file's name: clips of one group
-    were cut from one recording. Clips that the lists name and the disk lacks are counted, by
-    class, not refused.
+    ``split`` is 1, 2 or 3. The group is the number after _g in the file's name: clips of one
+    group were cut from one recording. Clips that the lists name and the disk lacks are counted,
+    by class, not refused.
     Raises FileNotFoundError if a list or every video is missing, saying what to put where, and
     ValueError for a clip whose name carries no group.
     """

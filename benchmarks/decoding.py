@@ -1,0 +1,86 @@
+"""Clips a second of the decoder in use, with one and with several workers, and of two others."""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vbd.data.decoding import frame_indices, probe_and_decode
+from vbd.data.index import VIDEO_SUFFIXES
+from vbd.data.store import build
+
+
+def with_pyav(path: Path, how: dict) -> np.ndarray:
+    """What ``vbd`` does: exact frames, cropped to the square."""
+    return probe_and_decode(path, **how)[0]
+
+
+def with_decord(path: Path, how: dict) -> np.ndarray:
+    """Frames found by seeking, squeezed into the square."""
+    from decord import VideoReader
+
+    height, width = how["size"]
+    reader = VideoReader(str(path), num_threads=1, height=height, width=width)
+    return reader.get_batch(indices(len(reader), how)).asnumpy()
+
+
+def with_torchcodec(path: Path, how: dict) -> np.ndarray:
+    """Exact frames, in the size of the file."""
+    from torchcodec.decoders import VideoDecoder
+
+    reader = VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=1)
+    return reader.get_frames_at(indices(len(reader), how)).data.numpy()
+
+
+def indices(n_frames: int, how: dict) -> list[int]:
+    """The frames of the one clip that ``how`` asks of a video."""
+    asked = {name: how[name] for name in ("frames", "stride", "views")}
+    return frame_indices(n_frames, **asked)[0].tolist()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The wall time of ``work``, in seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="folder of videos, any depth")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--size", type=int, default=112, help="side of the clips in pixels")
+    args = parser.parse_args()
+    files = sorted(p for p in args.root.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    how = {"frames": 16, "stride": 4, "views": 1, "size": (args.size, args.size)}
+    rows = pd.DataFrame({"path": [file.relative_to(args.root).as_posix() for file in files]})
+    rows = rows.assign(label=0, class_name="any", group="", split="train")
+    print(f"{len(files)} clips of 16 frames, {args.size} px")
+
+    store = {}
+    for workers in (1, args.workers):
+        with tempfile.TemporaryDirectory() as out:
+            run = partial(build, rows, args.root, Path(out), workers=workers, **how)
+            store[workers] = len(files) / seconds(run)
+        print(f"store, {workers} worker(s):  {store[workers]:7.1f} clips/s")
+    print(f"ratio {store[args.workers] / store[1]:.2f}")
+
+    readers = {"PyAV (ours)": with_pyav, "decord": with_decord, "torchcodec": with_torchcodec}
+    for name, read in readers.items():
+        try:
+            read(files[0], how)
+        except ImportError as error:
+            print(f"{name}: skipped, it cannot be imported ({error})")
+            continue
+        speed = len(files) / seconds(lambda read=read: [read(file, how) for file in files])
+        print(f"{name}, one thread: {speed:7.1f} clips/s")
+
+
+if __name__ == "__main__":
+    main()

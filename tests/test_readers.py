@@ -1,0 +1,170 @@
+"""Readers list what is there, and sampling keeps groups together."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vbd.data.index import Listing, read
+from vbd.data.sampling import sample
+
+
+def place(root: Path, *names: str) -> None:
+    """Put empty files at the names; readers do not look into videos."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def splits(listing: Listing) -> dict[str, str]:
+    return dict(zip(listing.rows["path"], listing.rows["split"], strict=True))
+
+
+def ucf(root: Path, split: int = 1) -> Path:
+    lists = root / "ucfTrainTestlist"
+    lists.mkdir()
+    train = ["Archery/v_Archery_g08_c01.avi 1", "Archery/v_Archery_g09_c02.avi 1", ""]
+    test = ["Archery/v_Archery_g01_c01.avi", "YoYo/v_YoYo_g02_c03.avi"]
+    (lists / f"trainlist0{split}.txt").write_text("\r\n".join(train))
+    (lists / f"testlist0{split}.txt").write_text("\n".join(test))
+    return root
+
+
+@pytest.mark.parametrize("reader", ["ucf101", "synthetic"])
+def test_ucf_lists_decide_the_split_and_absent_clips_are_counted(tmp_path, reader):
+    videos = ["Archery/v_Archery_g08_c01.avi", "Archery/v_Archery_g01_c01.avi"]
+    place(ucf(tmp_path, split=2) / "UCF-101", *videos, "Archery/v_Archery_g99_c01.avi")
+    found = read(reader, tmp_path, split=2)
+    assert splits(found) == {f"UCF-101/{videos[0]}": "train", f"UCF-101/{videos[1]}": "test"}
+    assert list(found.rows["group"]) == ["01", "08"]
+    assert set(found.rows["class_name"]) == {"Archery"}
+    assert found.absent == {"Archery": 1, "YoYo": 1}
+    assert found.unlisted == 1
+
+
+def test_ucf_says_what_is_missing_and_where(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"trainlist01\.txt.*download.*ucfTrainTestlist"):
+        read("ucf101", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no video.*UCF-101.*download"):
+        read("ucf101", ucf(tmp_path))
+
+
+def test_hmdb_marks_and_groups(tmp_path):
+    names = ["A_wave_b_wave_f_cm_np1_fr_med_0.avi", "Film(1)_wave_u_nm_np1_ba_bad_1.avi"]
+    unused, gone, new = "C_wave_f_0.avi", "D_wave_f_0.avi", "E_wave_f_0.avi"
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "wave_test_split3.txt").write_text(
+        f"{names[0]} 1 \n{names[1]} 2 \n{unused} 0 \n{gone} 2 \n"
+    )
+    (tmp_path / "splits" / "golf_test_split3.txt").write_text("F_golf_f_0.avi 1 \n")
+    place(tmp_path / "videos" / "wave", *names, unused, new)
+    found = read("hmdb51", tmp_path, split=3)
+    assert splits(found) == {f"videos/wave/{names[0]}": "train", f"videos/wave/{names[1]}": "test"}
+    assert list(found.rows["group"]) == ["A_wave_b", "Film(1)"]
+    assert found.absent == {"wave": 1}  # golf has no folder, and is no class here
+    assert found.unlisted == 1
+    with pytest.raises(FileNotFoundError, match=r"wave_test_split1\.txt.*download"):
+        read("hmdb51", tmp_path, split=1)
+
+
+def test_folder_divides_each_class_and_always_alike(tmp_path):
+    place(tmp_path, *(f"run/{n}.MP4" for n in range(10)), "jump/a.avi", "jump/b.mkv", "sit/one.mov")
+    place(tmp_path, "run/notes.txt", "beside.mp4", ".cache/x.mp4")
+    found = read("folder", tmp_path)
+    counts = found.rows.groupby(["class_name", "split"]).size().to_dict()
+    assert counts == {
+        ("jump", "test"): 1,
+        ("jump", "train"): 1,
+        ("run", "test"): 3,
+        ("run", "train"): 7,
+        ("sit", "train"): 1,
+    }
+    assert found.unlisted == 1
+    assert splits(found) == splits(read("folder", tmp_path))
+    assert splits(found) != splits(read("folder", tmp_path, split=2))
+
+
+def test_folder_takes_given_splits(tmp_path):
+    place(tmp_path, "train/run/a.mp4", "train/run/b.mp4", "test/run/c.mp4")
+    found = read("folder", tmp_path)
+    assert splits(found) == {
+        "test/run/c.mp4": "test",
+        "train/run/a.mp4": "train",
+        "train/run/b.mp4": "train",
+    }
+    assert set(found.rows["class_name"]) == {"run"}
+
+
+def test_no_videos_and_no_reader_are_clear_errors(tmp_path):
+    place(tmp_path, "run/notes.txt")
+    with pytest.raises(FileNotFoundError, match="no video is in a class folder"):
+        read("folder", tmp_path)
+    with pytest.raises(ValueError, match="no reader 'kitchen'"):
+        read("kitchen", tmp_path)
+
+
+@pytest.fixture
+def clips() -> pd.DataFrame:
+    """Three classes; 8 train groups and 3 test groups of 4 clips in each."""
+    return pd.DataFrame(
+        [
+            (f"{name}/{split}{group}_{clip}", name, f"{split}{group}", split)
+            for name in ("b", "a", "c")
+            for split, groups in (("train", 8), ("test", 3))
+            for group in range(groups)
+            for clip in range(4)
+        ],
+        columns=["path", "class_name", "group", "split"],
+    )
+
+
+def drawn(clips: pd.DataFrame, seed: int = 0, **options: object) -> pd.DataFrame:
+    given = {"classes": None, "clips_per_class": None, "val": 0.0} | options
+    return sample(clips, rng=np.random.default_rng(seed), **given)
+
+
+def test_val_takes_whole_groups_of_each_class_from_train(clips):
+    rows = drawn(clips, val=0.25)
+    for _, of_class in rows.groupby("class_name"):
+        groups = of_class.groupby("split")["group"].agg(set)
+        assert len(groups["val"]) == 2 and len(groups["train"]) == 6
+        assert not groups["val"] & groups["train"]
+        assert len(groups["test"]) == 3
+
+
+def test_val_is_at_least_one_group_and_never_all(clips):
+    assert set(drawn(clips, val=0.01)["split"]) == {"train", "val", "test"}
+    assert set(drawn(clips, val=0.99)["split"]) == {"train", "val", "test"}
+    alone = clips[clips["group"].isin(["train0", "test0"])]
+    assert set(drawn(alone, val=0.5)["split"]) == {"train", "test"}
+
+
+def test_clips_are_spread_over_groups(clips):
+    rows = drawn(clips, clips_per_class={"train": 10, "test": 2})
+    for (_, split), part in rows.groupby(["class_name", "split"]):
+        per_group = part.groupby("group").size()
+        assert len(part) == (10 if split == "train" else 2)
+        assert per_group.max() - per_group.min() <= 1
+        assert len(per_group) == (8 if split == "train" else 2)
+
+
+def test_classes_by_name_keep_their_order_and_by_number_are_drawn(clips):
+    rows = drawn(clips, classes=["c", "a"])
+    assert dict(zip(rows["class_name"], rows["label"], strict=True)) == {"c": 0, "a": 1}
+    assert {tuple(drawn(clips, s, classes=2)["class_name"].unique()) for s in range(20)} == {
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    }
+    with pytest.raises(ValueError, match="'archery': did you mean 'Archery'"):
+        drawn(clips.replace("a", "Archery"), classes=["archery"])
+    with pytest.raises(ValueError, match="4 classes are wanted and the data has 3"):
+        drawn(clips, classes=4)
+
+
+@pytest.mark.parametrize("options", [{"clips_per_class": {"train": 5}}, {"val": 0.5}])
+def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_rows(clips, options):
+    first = drawn(clips, **options)
+    pd.testing.assert_frame_equal(first, drawn(clips[::-1], **options))
+    assert not first.equals(drawn(clips, seed=1, **options))
