@@ -231,7 +231,7 @@ def videos(wc):
     """The folder of a dataset's files; with it its sub-folders, which change with the clips."""
     dataset = CONFIG.datasets[wc.dataset]
     if dataset.reader == "synthetic":
-        return f"results/data/{wc.dataset}/videos"
+        return [f"results/data/{wc.dataset}/videos"]
     root = Path(dataset.root)
     if not root.is_dir():
         raise WorkflowError(

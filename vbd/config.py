@@ -66,14 +66,6 @@ class Dataset(Section):
     seed: int = 0
     """Seed of the sampling of classes, clips and validation groups."""
 
-    @model_validator(mode="after")
-    def _fits(self) -> "Dataset":
-        if self.crop > min(self.store):
-            raise ValueError(f"crop: {self.crop} is larger than store: {list(self.store)}")
-        if self.reader != "synthetic" and self.root is None:
-            raise ValueError(f"root: the reader {self.reader} needs the folder of its clips")
-        return self
-
 
 class Training(Section):
     """How a model is trained."""
@@ -197,6 +189,20 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _datasets_fit(self) -> "Config":
+        for name, dataset in self.datasets.items():
+            if dataset.crop > min(dataset.store):
+                raise ValueError(
+                    f"datasets.{name}.crop: {dataset.crop} is larger than "
+                    f"datasets.{name}.store: {list(dataset.store)}"
+                )
+            if dataset.reader != "synthetic" and dataset.root is None:
+                raise ValueError(
+                    f"datasets.{name}.root: the reader {dataset.reader} needs the clips' folder"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _attacks_fit(self) -> "Config":
         for block in self.grid:
             for dataset in block.datasets:
@@ -274,8 +280,3 @@ def load(path: Path) -> Config:
     import yaml
 
     return check(yaml.safe_load(path.read_text()))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON schema of ``params.yaml``, for editors."""
-    return Config.model_json_schema()

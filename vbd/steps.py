@@ -24,7 +24,7 @@ def train_victim(
     out: Path,
     names: dict[str, str | None],
 ) -> None:
-    """Train and test the victim that ``params`` describe; write model, result and curves to ``out``.
+    """Train and test the victim of ``params``; write model, result and curves to ``out``.
 
     ``params`` holds the sections dataset, model, training, evaluation and, for a poisoned victim,
     attack; ``names`` the dataset, model, attack and mode of the cell. Takes up a run that was
@@ -69,11 +69,13 @@ def defend_victim(
     attacked = results.read(victim)
     seed, threat = attacked["seed"], _threat(attacked["params"], attacked["mode"])
     store = ClipStore.open(clips.parent)
-    train = training_examples(store, Dataset(**attacked["params"]["dataset"]), threat, seed)
+    dataset = Dataset(**attacked["params"]["dataset"])
+    train = training_examples(store, dataset, threat, seed)
+    clean = examples(store, "val", crop=dataset.crop)
     network, _ = checkpoints.load(victim.with_name("model.safetensors"))
     section = Defense(**params["defense"])
     defense = defenses.get(section.defense)(**section.params)
-    finding = defense(network.to(choose()), train, seed)
+    finding = defense(network.to(choose()), train, clean, seed)
     metrics = detection(finding.flagged, finding.scores, train.poisoned)
     results.write_arrays(
         out / "scores.npz",
@@ -89,7 +91,7 @@ def defend_victim(
         counts={"clips": len(train), "poisoned": int(train.poisoned.sum())},
         seed=seed,
         runtime_s=time.monotonic() - start,
-        params=params,
+        params=params | {"attack": attacked["params"]["attack"]},
         device=choose(),
         defense=name,
         **{key: attacked[key] for key in ("dataset", "model", "attack", "mode")},

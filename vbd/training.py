@@ -49,26 +49,24 @@ def fit(
         order.manual_seed(number(seed, "order", epoch))
         torch.manual_seed(number(seed, "dropout", epoch))
         draws = generator(seed, "augment", epoch, accelerator.process_index)
-        totals = torch.zeros(3)
+        totals = torch.zeros(3, device=accelerator.device)
         prepared.train()
-        progress = tqdm(loader, f"epoch {epoch + 1}/{settings.epochs}", disable=None, leave=False)
-        for positions in progress:
-            positions = positions.cpu()
-            labels = examples.labels[positions].to(accelerator.device)
-            clips = examples.training_batch(positions, draws, accelerator.device)
-            logits = prepared(clips)
+        name = f"epoch {epoch + 1}/{settings.epochs}"
+        for positions in tqdm(loader, name, disable=None, leave=False):
+            batch = examples.training_batch(positions.cpu(), draws, accelerator.device)
+            labels = examples.labels[positions.cpu()].to(accelerator.device)
+            logits = prepared(batch)
             loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()
             schedule.step()
-            hits = (logits.argmax(1) == labels).sum()
-            totals += torch.stack([loss.detach() * len(labels), hits, hits * 0 + len(labels)]).cpu()
-        loss, hits, count = accelerator.reduce(totals.to(accelerator.device)).tolist()
+            hits = (logits.detach().argmax(1) == labels).sum()
+            count = torch.tensor(len(labels), device=hits.device)
+            totals += torch.stack([loss.detach() * count, hits, count])
+        loss, hits, count = accelerator.reduce(totals).tolist()
         state.save(epoch + 1, loss=loss / count, accuracy=hits / count)
-        print(
-            f"epoch {epoch + 1}: loss {loss / count:.4f}, accuracy {hits / count:.3f}", flush=True
-        )
+        print(f"{name}: loss {loss / count:.4f}, accuracy {hits / count:.3f}", flush=True)
     return state.history
 
 

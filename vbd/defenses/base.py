@@ -21,10 +21,11 @@ class Finding:
 class Defense:
     """Base of the defences."""
 
-    def __call__(self, model: nn.Module, train: Examples, seed: int) -> Finding:
+    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
         """Inspect the training clips of ``model``.
 
-        ``train`` is what the model was trained on, labels as the trainer had them. Its ``poisoned``
-        is for the evaluation: a defence reads pixels and labels alone.
+        ``train`` is what the model was trained on, labels as the trainer had them; its ``poisoned``
+        is for the evaluation, a defence reads pixels and labels alone. ``clean`` are a few clips
+        that the defender trusts, with their true labels.
         """
         raise NotImplementedError

@@ -70,7 +70,7 @@ class ResNet3d(nn.Module):
 
 
 class I3D(VideoClassifier):
-    """I3D with a ResNet backbone; the defaults are the paper's ResNet-50 (28.04 M with 400 classes).
+    """I3D with a ResNet backbone; by default the paper's ResNet-50, 28.04 M with 400 classes.
 
     ``layers`` and ``width`` size it; ``stem`` is the first convolution's kernel and ``pool`` the
     stride of the pooling behind it, (time, height, width): smaller ones suit frames of 32 px.

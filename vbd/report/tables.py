@@ -96,7 +96,8 @@ def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
     readable = _readable(table)
     texts = {
         ".csv": table.to_csv(index=False, float_format="%.2f"),
-        ".md": "\n\n".join([readable.to_markdown(index=False), *notes]) + "\n",
+        ".md": "\n\n".join([readable.to_markdown(index=False, disable_numparse=True), *notes])
+        + "\n",
         ".tex": readable.to_latex(index=False, escape=True)
         + "".join(f"% {note}\n" for note in notes),
     }
