@@ -50,9 +50,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        # torch's own message advises to unpickle it after all.
         raise ValueError(
-            f"{path}: not a file of plain weights, and nothing else is read: {error}. "
-            "Save it again with safetensors.torch.save_file(model.state_dict(), ...)."
+            f"{path} holds more than plain weights, and unpickling it could run anything. Have it "
+            "saved again with safetensors.torch.save_file(model.state_dict(), ...)."
         ) from error
     weights = weights.get("state_dict", weights)
     if not all(isinstance(value, Tensor) for value in weights.values()):

@@ -1,0 +1,61 @@
+"""Mistakes in params.yaml are named by their key's path, with a remedy; the schema is current."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from vbd import schema
+from vbd.config import ConfigError, check
+
+ROOT = Path(__file__).parents[1]
+BASE = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+MISTAKES = [
+    ("attacks.badnet.rat", 0.2, ["attacks.badnet.rat: unknown key", "'rate'"]),
+    ("seedz", [0], ["seedz: unknown key", "'seeds'"]),
+    ("training.epochs", "many", ["training.epochs", "integer"]),
+    ("training.lr", -1, ["training.lr", "greater than 0"]),
+    ("grid.0.attacks", ["badnets"], ["grid.0.attacks", "'badnets'", "'badnet'"]),
+    ("attacks.badnet.rate", 0.95, ["attacks.badnet.rate: 0.95", "about 0.90"]),
+    ("attacks.badnet.target", 10, ["attacks.badnet.target: class 10", "0 to 9"]),
+    ("attacks.badnet.frames", 17, ["attacks.badnet.frames: 17", "has 16"]),
+    ("datasets.synthetic.crop", 40, ["datasets.synthetic.crop: 40", "datasets.synthetic.store"]),
+    ("datasets.synthetic.reader", "folder", ["datasets.synthetic.root", "folder"]),
+    ("pretraining.dataset", "kinetics", ["pretraining.dataset", "'kinetics'"]),
+    ("datasets.My Clips", {"reader": "synthetic"}, ["datasets.My Clips"]),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "said"), MISTAKES, ids=[m[0] for m in MISTAKES])
+def test_a_mistake_is_named_with_its_remedy(path, value, said):
+    values = copy.deepcopy(BASE)
+    *parents, key = path.split(".")
+    section = values
+    for part in parents:
+        section = section[int(part) if part.isdigit() else part]
+    section[key] = value
+    with pytest.raises(ConfigError) as error:
+        check(values)
+    for words in said:
+        assert words in str(error.value)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(ConfigError) as error:
+        check(BASE | {"seeds": [], "training": {"epoch": 3}})
+    assert "seeds" in str(error.value) and "training.epoch: unknown key" in str(error.value)
+
+
+@pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_preset_is_valid(preset):
+    values = copy.deepcopy(BASE)
+    update_config(values, yaml.safe_load(preset.read_text()))
+    assert check(values).grid
+
+
+def test_the_schema_for_editors_is_current():
+    there = (ROOT / "params.schema.json").read_text()
+    assert there == schema.text(), "run: python -m vbd.schema"

@@ -1,0 +1,109 @@
+"""Architectures have the published sizes and names, and foreign weights are read without risk."""
+
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from vbd.models import build, checkpoints
+from vbd.plugins import names
+
+SMALL = {
+    "i3d": {"layers": [1, 1], "width": 4, "pool": [1, 1, 1]},
+    "r3d": {"layers": [1, 1, 1, 1], "width": 4},
+    "cnn_lstm": {"layers": [1, 1], "width": 4, "hidden": 8},
+}
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", names("vbd.models"))
+def test_a_model_takes_pixels_and_splits_into_features_and_head(name):
+    model = build(name, 5, **SMALL[name]).eval()
+    clips = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8)
+    logits = model(clips)
+    assert logits.shape == (2, 5)
+    assert torch.equal(model.classify(model.features(clips)), logits)
+    pixels = clips.float().requires_grad_()
+    assert torch.allclose(model(pixels), logits, atol=1e-5)
+    model(pixels).sum().backward()
+    assert pixels.grad.abs().sum() > 0
+    assert all(any(k.startswith(head) for k in model.state_dict()) for head in model.head)
+
+
+def test_i3d_is_the_published_one():
+    model = build("i3d", 400)
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    assert round(parameters(model) / 1e6, 2) == 28.04
+    assert shapes["backbone.conv1.conv.weight"] == (64, 3, 5, 7, 7)
+    assert shapes["backbone.layer1.0.conv1.conv.weight"] == (64, 64, 3, 1, 1)
+    assert shapes["cls_head.fc_cls.weight"] == (400, 2048)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("r3d", "r3d_18"), ("mc3", "mc3_18"), ("r2plus1d", "r2plus1d_18")]
+)
+def test_video_resnets_are_torchvisions(kind, name):
+    from torchvision.models import video
+
+    theirs, ours = getattr(video, name)(num_classes=7).eval(), build("r3d", 7, kind=kind).eval()
+    ours.load_state_dict(theirs.state_dict())
+    clips = torch.randint(0, 256, (1, 4, 32, 32, 3), dtype=torch.uint8)
+    assert torch.allclose(ours(clips), theirs(ours.normalise(clips)), atol=1e-5)
+
+
+def test_the_frame_network_is_torchvisions_resnet18():
+    from torchvision.models import resnet18
+
+    theirs, ours = resnet18().eval(), build("cnn_lstm", 10).cnn.eval()
+    theirs.fc = nn.Identity()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.rand(2, 3, 64, 64)
+    assert torch.allclose(ours(images), theirs(images), atol=1e-5)
+
+
+def test_a_checkpoint_comes_back_with_its_card(tmp_path):
+    model = build("i3d", 2, **SMALL["i3d"]).eval()
+    card = {"architecture": "i3d", "params": SMALL["i3d"], "class_names": ["a", "b"]}
+    checkpoints.save(model, tmp_path / "m.safetensors", **card)
+    again, read = checkpoints.load(tmp_path / "m.safetensors")
+    clips = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8)
+    assert read == card and torch.equal(again(clips), model(clips))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_weights_move_to_a_model_of_other_classes_without_the_head(tmp_path, suffix):
+    source, path = build("i3d", 2, **SMALL["i3d"]), tmp_path / f"m{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": source.state_dict()}, path)
+    else:
+        checkpoints.save(source, path)
+    target = build("i3d", 3, **SMALL["i3d"])
+    head = target.cls_head["fc_cls"].weight.clone()
+    checkpoints.transfer(target, path)
+    assert torch.equal(target.backbone.conv1.conv.weight, source.backbone.conv1.conv.weight)
+    assert torch.equal(target.cls_head["fc_cls"].weight, head)
+
+
+def test_weights_of_another_size_are_refused_by_name(tmp_path):
+    checkpoints.save(build("i3d", 2, **SMALL["i3d"]), tmp_path / "m.safetensors")
+    wide = build("i3d", 2, **SMALL["i3d"] | {"width": 8})
+    with pytest.raises(ValueError, match=r"m\.safetensors does not fit.*backbone\.conv1"):
+        checkpoints.transfer(wide, tmp_path / "m.safetensors")
+
+
+def test_a_pickle_is_not_executed(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    (tmp_path / "m.pth").write_bytes(pickle.dumps({"w": Bomb()}))
+    torch.save({"w": Bomb()}, tmp_path / "n.pth")
+    for name in ("m.pth", "n.pth"):
+        with pytest.raises(ValueError, match=rf"{name}.*safetensors"):
+            checkpoints.read_weights(tmp_path / name)
+    assert not (tmp_path / "exploded").exists()

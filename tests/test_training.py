@@ -1,0 +1,131 @@
+"""Training learns, goes on after a kill as if there had been none, and repeats itself exactly."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import MODEL
+
+from vbd import training
+from vbd.config import Attack, Dataset, Evaluation, Model, Training
+from vbd.data.examples import examples
+from vbd.models import checkpoints
+from vbd.steps import defend_victim, train_victim
+from vbd.victims import Threat, evaluate, training_examples, untrained
+
+SETTINGS = Training(epochs=4, batch_size=8, lr=0.01)
+DATASET = {"reader": "synthetic", "crop": 16}
+THREAT = Threat(Attack(trigger="badnet", rate=0.25, params={"size": 0.25}), "static")
+
+
+class Killed(BaseException):
+    """Stands for a signal: nothing may catch it."""
+
+
+def weights(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([value.flatten().float() for value in model.state_dict().values()])
+
+
+def fresh(seed: int = 0) -> torch.nn.Module:
+    return untrained(Model(**MODEL), 3, None, seed)
+
+
+def test_a_planted_backdoor_is_learned_and_measured(store):
+    dataset = Dataset(**DATASET)
+    model = fresh()
+    settings = SETTINGS.model_copy(update={"epochs": 15})
+    train = training_examples(store, dataset, THREAT, 0)
+    assert train.poisoned.sum() == 6 and (train.labels[train.poisoned] == 0).all()
+    training.fit(model, train, settings, seed=0, resume=None)
+    test = examples(store, "test", crop=16)
+    metrics, counts = evaluate(model, test, Evaluation(views=2, crops=3), THREAT, 0)
+    assert metrics["cda"] >= 0.9 and metrics["asr"] >= 0.9 and metrics["ra"] <= 0.1
+    # Four test clips a class: those of the target class are not attacked.
+    assert counts == {"test": 12, "triggered": 8}
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(
+    store, tmp_path, monkeypatch, epoch
+):
+    train = training_examples(store, Dataset(**DATASET), THREAT, 0)
+    whole = fresh()
+    history = training.fit(whole, train, SETTINGS, seed=0, resume=None)
+
+    save = training._State.save
+
+    def save_and_die(self, number, **figures):
+        save(self, number, **figures)
+        if number == epoch:
+            raise Killed
+
+    resume = tmp_path / "resume.pt"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(training._State, "save", save_and_die)
+        training.fit(fresh(), train, SETTINGS, seed=0, resume=resume)
+    # Wrong numbers in the global generator must not reach the resumed run.
+    torch.manual_seed(999)
+    resumed = fresh()
+    assert training.fit(resumed, train, SETTINGS, seed=0, resume=resume) == history
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_state_of_other_settings_is_not_taken_up(store, tmp_path, capsys):
+    train = training_examples(store, Dataset(**DATASET), None, 0)
+    resume = tmp_path / "resume.pt"
+    training.fit(fresh(), train, SETTINGS, seed=0, resume=resume)
+    capsys.readouterr()
+    other = SETTINGS.model_copy(update={"lr": 0.02})
+    training.fit(fresh(), train, other, seed=0, resume=resume)
+    assert "resumed" not in capsys.readouterr().out
+
+
+def step(store_folder: Path, out: Path, seed: int) -> dict:
+    params = {
+        "dataset": DATASET,
+        "model": MODEL,
+        "training": {"epochs": 2, "batch_size": 8},
+        "evaluation": {},
+        "attack": THREAT.attack.model_dump(exclude={"modes"}),
+    }
+    names = {"dataset": "tiny", "model": "i3d", "attack": "badnet", "mode": "dynamic"}
+    clips = store_folder / "clips.npy"
+    train_victim(params, clips=clips, weights=None, seed=seed, out=out, names=names)
+    defense = {"defense": {"defense": "activation_clustering"}}
+    defend_victim(defense, clips=clips, victim=out / "result.json", name="ac", out=out / "defended")
+    results = [json.loads(p.read_text()) for p in sorted(out.rglob("result.json"))]
+    assert not list(out.glob("resume*")) and not list(out.glob(".*"))
+    return [{k: v for k, v in result.items() if k != "runtime_s"} for result in results]
+
+
+def test_same_parameters_and_seed_give_the_same_result(store_folder, tmp_path):
+    first = step(store_folder, tmp_path / "a", 0)
+    assert first == step(store_folder, tmp_path / "b", 0)
+    assert {"cda", "asr", "ra"} <= set(first[0]["metrics"]) | set(first[1]["metrics"])
+    one, other = (checkpoints.read_weights(tmp_path / x / "model.safetensors") for x in "ab")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_another_seed_gives_other_weights(store_folder, tmp_path):
+    step(store_folder, tmp_path / "a", 0)
+    step(store_folder, tmp_path / "b", 1)
+    one, other = (checkpoints.read_weights(tmp_path / x / "model.safetensors") for x in "ab")
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_one_view_and_one_crop_are_the_middle_and_more_are_averaged(store):
+    model, test = fresh().eval(), examples(store, "test", crop=16)
+    one = training.predict(model, test, seed=0)
+    clips = torch.from_numpy(store.clips[store.rows("test"), 0][:, :, 2:18, 2:18].copy())
+    with torch.inference_mode():
+        assert torch.allclose(one, model(clips).softmax(1), atol=1e-5)
+    views = training.predict(model, test, seed=0, views=2, crops=3)
+    assert views.shape == (12, 3) and not torch.allclose(one, views, atol=1e-5)
+    assert torch.allclose(views.sum(1), torch.ones(12), atol=1e-5)
+
+
+def test_prediction_does_not_depend_on_the_batch_size(store):
+    model, test = fresh().eval(), examples(store, "test", crop=16)
+    one, many = (training.predict(model, test, seed=0, batch_size=n) for n in (5, 64))
+    assert torch.allclose(one, many, atol=1e-5)
