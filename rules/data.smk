@@ -25,7 +25,12 @@ rule decode:
     output:
         clips="results/data/{dataset}/clips.npy",
         index="results/data/{dataset}/index.csv",
-        quarantine="results/data/{dataset}/quarantine.csv",
+        quarantine=report(
+            "results/data/{dataset}/quarantine.csv",
+            caption="captions/quarantine.rst",
+            category="Data",
+            labels={"dataset": "{dataset}", "table": "quarantined clips"},
+        ),
         summary="results/data/{dataset}/summary.json",
     log:
         "results/logs/decode/{dataset}.log",

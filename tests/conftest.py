@@ -1,4 +1,4 @@
-"""Shared by the tests: a tiny clip store and a tiny model, made in memory or on a temporary disk."""
+"""Shared by the tests: a tiny clip store on a temporary disk, and the settings of a tiny model."""
 
 import csv
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Published figures, in percent, as data: they stand beside ours and are marked as published."""
 
+NAMES = {"ucf101": "UCF-101", "hmdb51": "HMDB-51", "kinetics_sounds": "Kinetics-Sounds"}
+
 # "Look, Listen, and Attack", Tables 1 to 3, I3D: {mode: {attack: {dataset: (CDA, ASR)}}}. The
 # natural attacks have no modes there; the baseline is the clean model.
 _BASELINE = {"ucf101": (93.95, None), "hmdb51": (69.59, None), "kinetics_sounds": (81.41, None)}

@@ -13,7 +13,8 @@ from vbd.report import published
 KEYS = ["model", "mode", "attack", "defense"]
 Published = Callable[[pd.Series], dict[str, float | None]]
 
-_SPREAD = "In percent, mean ± standard deviation over seeds. RA: accuracy on triggered clips."
+_SPREAD = "In percent, mean ± standard deviation over seeds."
+_RA = "RA: accuracy on triggered clips."
 _PUBLISHED = 'Published: "Look, Listen, and Attack", full-size I3D on {}; not this model.'
 _DASH = "-: no trigger in a baseline, or no such figure published."
 
@@ -61,7 +62,7 @@ def attacks(frame: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]
 
     frame = frame.assign(attack=frame["attack"].fillna("baseline"))
     table = summarise(frame, ["cda", "asr", "ra"], beside, keys=["model", "attack", "mode"])
-    return table, [_SPREAD, _PUBLISHED.format(dataset), _DASH]
+    return table, [_SPREAD, _RA, _PUBLISHED.format(published.NAMES[dataset]), _DASH]
 
 
 def detections(frame: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]:
@@ -73,7 +74,8 @@ def detections(frame: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[st
 
     metrics = ["elimination", "sacrifice", "auroc"]
     keys = ["model", "defense", "attack", "mode"]
-    return summarise(frame, metrics, beside, keys=keys), [_SPREAD, _PUBLISHED.format(dataset)]
+    notes = [_SPREAD, _PUBLISHED.format(published.NAMES[dataset])]
+    return summarise(frame, metrics, beside, keys=keys), notes
 
 
 # What a table is called in the workflow.
@@ -117,7 +119,7 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
             pairs = zip(column, table[f"{name}_std"], strict=True)
             column = pd.Series([_figure(mean, deviation) for mean, deviation in pairs])
         elif name.endswith("_published"):
-            column = pd.Series([_figure(value) for value in column])
+            column = column.map("{:.2f}".format, na_action="ignore")
         columns[_title(name)] = column.astype(object).where(column.notna(), "-")
     return pd.DataFrame(columns)
 
