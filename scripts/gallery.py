@@ -24,8 +24,9 @@ def main() -> None:
     args = parser.parse_args()
     store = ClipStore.open(args.clips.parent)
     crop = Dataset(**args.params["dataset"]).crop
-    test = examples(store, "test", crop=crop).subset(torch.tensor([0]))
-    clean = next(test.test_batches(1, generator(0), view=0))
+    test = examples(store, "test", crop=crop)
+    shown = test.subset(torch.tensor([len(test) // 2]))
+    clean = next(shown.test_batches(1, generator(0), view=0))
     triggered = {}
     for name, section in args.params["attacks"].items():
         attack = Attack(**section)

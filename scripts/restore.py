@@ -1,20 +1,30 @@
 """Take up results made elsewhere: after this Snakemake re-runs only what you change.
 
-Run it in a fresh clone: it pulls the results with DVC, checks that they belong to params.yaml, and
-tells Snakemake that they are up to date. Without the last step Snakemake, which has no record of how
-they were made, would take old results for new ones after an edit.
+Run it in a fresh clone: it checks that the results belong to the params and the code that are here,
+pulls them with DVC, and tells Snakemake that they are up to date. Without the last step Snakemake,
+which has no record of how they were made, would take old results for new ones after an edit.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 
-STEPS = (
-    ["dvc", "pull"],
-    # Fails where the results are not those of the params and the code that are here.
-    ["dvc", "status", "--quiet"],
-    ["snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all"],
-)
+
+def run(*command: str, **options) -> subprocess.CompletedProcess:
+    """Run a module of this Python, after saying so."""
+    print("$", " ".join(command), flush=True)
+    return subprocess.run([sys.executable, "-m", *command], check=False, **options)
+
+
+def changed() -> list[str]:
+    """Params and code that are not those that the results of dvc.lock were made with."""
+    status = run("dvc", "status", "--json", stdout=subprocess.PIPE, text=True)
+    if status.returncode:
+        sys.exit(status.returncode)
+    parts = [part for stage in json.loads(status.stdout).values() for part in stage]
+    deps = {dep for part in parts if isinstance(part, dict) for dep in part.get("changed deps", ())}
+    return sorted(dep for dep in deps if not dep.startswith("results/"))
 
 
 def main() -> None:
@@ -22,13 +32,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.parse_args()
-    for step in STEPS:
-        print("$", " ".join(step), flush=True)
-        code = subprocess.run([sys.executable, "-m", *step], check=False).returncode
-        if code and step[1] == "status":
-            sys.exit("These results were made from other params or code: run `dvc repro` instead.")
-        if code:
-            sys.exit(code)
+    # Before the pull: results of other params, once here, would pass for those of these.
+    if wrong := changed():
+        sys.exit(
+            f"The results in DVC were made from other params or code: {', '.join(wrong)} changed. "
+            "Put your edits aside (git stash), run this, and take them back (git stash pop): then "
+            "`snakemake --cores all` makes what they concern. It makes everything without this."
+        )
+    if code := run("dvc", "pull").returncode:
+        sys.exit(code)
+    if run("dvc", "status", "--quiet").returncode:
+        sys.exit(
+            "dvc.lock is of a run that was cut off: `snakemake --cores all --forceall` mends it."
+        )
+    touch = ("snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all")
+    sys.exit(run(*touch).returncode)
 
 
 if __name__ == "__main__":

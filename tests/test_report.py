@@ -25,7 +25,7 @@ def result(folder: Path, metrics: dict[str, float], **keys: object) -> Path:
 
 @pytest.fixture
 def cells(tmp_path) -> dict[str, list[Path]]:
-    """Results of a baseline, an attack in two modes and one without a published figure; defences."""
+    """Results of a baseline, an attack in two modes, one that nobody published, and a defence."""
     folder = tmp_path / "cells"
     folder.mkdir()
     victims = []

@@ -73,26 +73,32 @@ class ActivationClustering(Defense):
         if len(trusted):
             visits = np.bincount(means.predict(pca.transform(trusted)), minlength=2)
         sizes = np.bincount(means.labels_, minlength=2)
-        suspect, guilty = self._judge(sizes, visits, apart)
-        # How much nearer a clip is to the suspect cluster, weighted by how apart the two are.
+        suspect, guilty, evidence = self._judge(sizes, visits, apart)
+        # How much nearer a clip is to the suspect cluster, weighted by what speaks against it.
         distances = means.transform(reduced)
         margin = (distances[:, 1 - suspect] - distances[:, suspect]) / distances.sum(1)
-        return (means.labels_ == suspect) & guilty, margin * apart
+        return (means.labels_ == suspect) & guilty, margin * apart * evidence
 
-    def _judge(self, sizes: np.ndarray, visits: np.ndarray, apart: float) -> tuple[int, bool]:
-        """Which of the two clusters is the suspect one, and whether it is held for poisoned."""
+    def _judge(
+        self, sizes: np.ndarray, visits: np.ndarray, apart: float
+    ) -> tuple[int, bool, float]:
+        """The suspect one of two clusters, whether it is held for poisoned, and 1 - p of the test.
+
+        ``sizes`` (2,) are the clusters' clips, ``visits`` (2,) the trusted clips that fall there.
+        """
         shares = sizes / sizes.sum()
         if self.rule != "reference":
             small = int(shares.argmin())
             guilty = self.rule == "smaller" or shares[small] < self.size
-            return small, guilty and (self.rule != "silhouette" or apart > self.silhouette)
+            return small, guilty and (self.rule != "silhouette" or apart > self.silhouette), 1.0
         from scipy.stats import binomtest
 
         suspect = int((visits / shares).argmin())
         if visits.sum() == 0:
-            return suspect, False
+            return suspect, False, 0.0
         test = binomtest(int(visits[suspect]), int(visits.sum()), shares[suspect], "less")
-        return suspect, test.pvalue < self.level and apart > self.silhouette
+        guilty = test.pvalue < self.level and apart > self.silhouette
+        return suspect, guilty, 1 - test.pvalue
 
 
 METHOD = ActivationClustering

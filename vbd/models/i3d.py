@@ -93,6 +93,9 @@ class I3D(VideoClassifier):
         self.backbone = ResNet3d(layers, width, stem, pool)
         self.dropout = nn.Dropout(dropout)
         self.cls_head = nn.ModuleDict({"fc_cls": nn.Linear(self.backbone.channels, num_classes)})
+        # MMAction2's initial scale: on pretrained features the usual one gives a first loss of 7.
+        nn.init.normal_(self.cls_head["fc_cls"].weight, std=0.01)
+        nn.init.zeros_(self.cls_head["fc_cls"].bias)
 
     def features(self, clips: Tensor) -> Tensor:
         return self.backbone(self.normalise(clips)).mean((2, 3, 4))

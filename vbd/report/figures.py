@@ -47,12 +47,12 @@ def gallery(clean: np.ndarray, triggered: Mapping[str, np.ndarray], out: Path) -
         len(triggered), 3, figsize=size, squeeze=False, layout="constrained"
     )
     for row, (name, clip) in zip(axes, triggered.items(), strict=True):
-        for axis, title, image in zip(row, titles, _triple(clean, clip), strict=True):
+        for axis, image in zip(row, _triple(clean, clip), strict=True):
             axis.imshow(image[len(image) // 2])
             axis.set(xticks=[], yticks=[])
-            if row is axes[0]:
-                axis.set_title(title)
         row[0].set_ylabel(name)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title)
     with replacing(out) as temporary:
         figure.savefig(temporary, dpi=120)
     plt.close(figure)

@@ -1,0 +1,264 @@
+"""The workflow, really run once, keeps its promises: what re-runs, and what does not."""
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+ROOT = Path(__file__).parents[1]
+NOT_COPIED = ("results", "data", ".snakemake", ".git", ".venv", "dvc.lock")
+
+CELLS = {"attack": 2, "defend": 2, "curves": 1, "table": 2, "metrics": 1}  # static and dynamic
+ATTACK = CELLS | {"gallery": 1, "all": 1}  # what a change of the attack concerns
+DEFENSE = {"defend": 2, "metrics": 1, "table": 1, "all": 1}
+SEED = CELLS | {"train": 1, "all": 1}  # the pretrained weights and the gallery have no seed
+RESULT = "results/attacks/synthetic/i3d/badnet/static/seed0/result.json"
+
+
+def sh(tree: Path, *command: str, fails: bool = False) -> str:
+    """What the command says in the tree, which must be the code that runs there."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path, "PYTHONPATH": str(tree)}
+    if command[0] in ("snakemake", "dvc"):
+        command = (sys.executable, "-m", *command)
+    done = subprocess.run(
+        command, cwd=tree, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert bool(done.returncode) == fails, done.stdout
+    return done.stdout
+
+
+def commit(tree: Path) -> None:
+    sh(tree, "git", "add", "--all")
+    sh(tree, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "state")
+
+
+def planned(tree: Path) -> dict[str, int]:
+    """Jobs that Snakemake would run, by rule; empty only where it says that all is done."""
+    said = sh(tree, "snakemake", "--cores", "all", "-n")
+    if "Job stats:" not in said:
+        assert "Nothing to be done" in said, said
+        return {}
+    rows = said.rsplit("Job stats:", 1)[1].strip().splitlines()[2:]
+    counts = {}
+    for row in rows:
+        rule, number = row.split()
+        if rule == "total":
+            return counts
+        counts[rule] = int(number)
+    raise AssertionError(said)
+
+
+@contextmanager
+def edited(file: Path, text: str) -> Iterator[None]:
+    """The file with another text, for a while."""
+    before = file.read_text()
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def commented(file: Path):
+    return edited(file, file.read_text() + "# an edit\n")
+
+
+def changed_params(tree: Path, changes: dict):
+    """params.yaml with the changes laid over it, for a while."""
+    file = tree / "params.yaml"
+    params = yaml.safe_load(file.read_text())
+    update_config(params, copy.deepcopy(changes))
+    return edited(file, yaml.safe_dump(params, sort_keys=False))
+
+
+RATE = {"attacks": {"badnet": {"rate": 0.2}}}
+
+
+def copy_of_repository(tree: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:  # an unpacked archive
+        # vbd/data is no folder of results: only what lies at the top is left out by name.
+        shutil.copytree(ROOT, tree, ignore=lambda at, _: NOT_COPIED if Path(at) == ROOT else ())
+        return
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists() and name not in NOT_COPIED:  # dvc.lock is of other params
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    """A copy of the repository in which `dvc repro` made the smoke preset, committed."""
+    tree = tmp_path_factory.mktemp("pipeline") / "tree"
+    copy_of_repository(tree)
+    # dvc.yaml names the results of the dataset "synthetic".
+    small = (tree / "presets/smoke.yaml").read_text().replace("smoke", "synthetic")
+    params = yaml.safe_load((tree / "params.yaml").read_text())
+    update_config(params, yaml.safe_load(small))
+    (tree / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    sh(tree, "git", "init", "-q")
+    commit(tree)
+    sh(tree, "dvc", "repro")
+    commit(tree)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def store(tree) -> Path:
+    """The DVC remote that the results were pushed to."""
+    store = tree.parent / "store"
+    sh(tree, "dvc", "remote", "add", "-d", "store", str(store))
+    commit(tree)
+    sh(tree, "dvc", "push")
+    return store
+
+
+@pytest.fixture
+def clone(tree, store, tmp_path) -> Path:
+    """A fresh clone: the commit, without the results and without Snakemake's records."""
+    sh(tree, "git", "clone", "-q", str(tree), str(tmp_path / "clone"))
+    return tmp_path / "clone"
+
+
+def test_a_second_run_has_nothing_to_do(tree):
+    assert planned(tree) == {}
+    sh(tree, "dvc", "status", "-q")
+    said = sh(tree, "dvc", "repro")
+    assert "Running stage" not in said and "up to date" in said
+
+
+def test_a_touched_file_re_runs_nothing(tree):
+    (tree / "vbd/triggers/badnet.py").touch()
+    assert planned(tree) == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "jobs"),
+    [
+        ("vbd/triggers/badnet.py", ATTACK),
+        ("vbd/defenses/activation_clustering.py", DEFENSE),
+        ("scripts/metrics.py", {"metrics": 1, "all": 1}),
+    ],
+)
+def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
+    with commented(tree / file):
+        assert planned(tree) == jobs
+
+
+@pytest.mark.parametrize(
+    ("changes", "jobs"),
+    [
+        (RATE, ATTACK),
+        ({"seeds": [0, 1]}, SEED),
+        ({"training": {"epochs": 2}}, CELLS | {"train": 1, "all": 1}),
+    ],
+    ids=["rate", "seeds", "training"],
+)
+def test_a_change_of_params_re_runs_its_cells(tree, changes, jobs):
+    with changed_params(tree, changes):
+        assert planned(tree) == jobs
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"attacks": {"badnet": {"rat": 0.2}}}, ["attacks.badnet.rat: unknown key", "'rate'"]),
+        (
+            {
+                "datasets": {"mine": {"reader": "folder", "root": "data/none"}},
+                "grid": [{"datasets": ["mine"], "models": ["i3d"], "attacks": ["badnet"]}],
+            },
+            ["datasets.mine.root", "data/none", "ln -s"],
+        ),
+    ],
+    ids=["unknown key", "missing clips"],
+)
+def test_a_mistake_stops_the_run_before_its_first_job(tree, changes, said):
+    with changed_params(tree, changes):
+        message = sh(tree, "snakemake", "--cores", "all", fails=True)
+    assert all(words in message for words in said), message
+    assert "Job stats" not in message
+
+
+def test_dvc_runs_the_stages_after_an_edit_of_the_code(tree):
+    """Every stage hands the edit to Snakemake, which must not be left out of any."""
+    with commented(tree / "vbd/defenses/activation_clustering.py"):
+        said = sh(tree, "dvc", "repro", "--dry")
+    for stage in ("data", "models", "attacks", "defenses", "report"):
+        assert f"Running stage '{stage}'" in said
+
+
+def test_a_clone_takes_up_the_results(tree, clone):
+    sh(clone, sys.executable, "scripts/restore.py")
+    assert planned(clone) == {}
+    assert (clone / RESULT).read_bytes() == (tree / RESULT).read_bytes()
+    with changed_params(clone, RATE):
+        assert planned(clone) == ATTACK
+    with commented(clone / "vbd/triggers/badnet.py"):
+        assert planned(clone) == ATTACK
+
+
+@pytest.mark.parametrize("file", ["params.yaml", "vbd/triggers/badnet.py"])
+def test_a_clone_with_edits_does_not_take_up_the_results(clone, file):
+    """Without a record Snakemake would take them for those of the edited params or code."""
+    changed = changed_params(clone, RATE) if file == "params.yaml" else commented(clone / file)
+    with changed:
+        said = sh(clone, sys.executable, "scripts/restore.py", fails=True)
+        assert "other params or code" in said and f" {file.split('/')[0]} changed" in said
+        assert not (clone / "results").exists() and not (clone / ".snakemake").exists()
+
+
+def test_dvc_shows_metrics_params_and_plots(tree):
+    (metrics,) = json.loads(sh(tree, "dvc", "metrics", "show", "--json"))["workspace"][
+        "data"
+    ].values()
+    assert "asr" in metrics["data"]["i3d"]["static badnet"]
+    with changed_params(tree, RATE):
+        assert "attacks.badnet.rate" in sh(tree, "dvc", "params", "diff")
+    said = sh(tree, "dvc", "plots", "show", "--out", "dvc_plots")
+    page = (tree / "dvc_plots/index.html").read_text()
+    assert "failed" not in said and "CDA against ASR" in page
+    assert {"curves_i3d.png", "gallery.png"} <= {
+        path.name.rpartition("figures_")[2] for path in (tree / "dvc_plots/static").iterdir()
+    }
+
+
+def test_the_report_is_one_file_with_tables_and_figures(tree):
+    sh(tree, "snakemake", "--report", "report.html")
+    page = (tree / "report.html").read_text()
+    for words in (
+        "Elimination: share of poisoned",
+        "Loss and accuracy on the training",
+        "amplified five times",
+        "attacks.csv",
+        "detections.csv",
+        "gallery.png",
+        "curves_i3d.png",
+    ):
+        assert words in page
+    assert 'src="http' not in page and '<link rel="stylesheet" href="http' not in page
+
+
+def test_a_cell_made_again_is_the_same(tree):
+    before = json.loads((tree / RESULT).read_text())
+    shutil.rmtree((tree / RESULT).parent)
+    sh(tree, "snakemake", "--cores", "1", RESULT)
+    after = json.loads((tree / RESULT).read_text())
+    for result in (before, after):
+        assert result.pop("runtime_s") > 0 and result.pop("provenance")
+    assert after == before
