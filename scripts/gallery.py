@@ -25,7 +25,7 @@ def main() -> None:
     store = ClipStore.open(args.clips.parent)
     crop = Dataset(**args.params["dataset"]).crop
     test = examples(store, "test", crop=crop)
-    shown = test.subset(torch.tensor([len(test) // 2]))
+    shown = test.subset(torch.tensor([2 * len(test) // 3]))
     clean = next(shown.test_batches(1, generator(0), view=0))
     triggered = {}
     for name, section in args.params["attacks"].items():

@@ -69,7 +69,7 @@ def detections(frame: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[st
     """Elimination and sacrifice rate and AUROC of the defences that name poisoned clips."""
 
     def beside(row: pd.Series) -> dict[str, float | None]:
-        figures = published.clustering(row["trigger"])
+        figures = published.clustering(row["mode"], row["trigger"])
         return dict(zip(("elimination", "sacrifice"), figures, strict=True))
 
     metrics = ["elimination", "sacrifice", "auroc"]
