@@ -1,8 +1,9 @@
 """Take up results made elsewhere: after this Snakemake re-runs only what you change.
 
-Run it in a fresh clone: it checks that the results belong to the params and the code that are here,
-pulls them with DVC, and tells Snakemake that they are up to date. Without the last step Snakemake,
-which has no record of how they were made, would take old results for new ones after an edit.
+Run it in a fresh clone and after `git checkout` of another state (in place of `dvc checkout`): it
+checks that the results belong to the params and the code that are here, pulls them with DVC, and
+tells Snakemake that they are up to date. Without the last step Snakemake, which has no record
+of how they were made or an old one, would take old results for new ones after an edit.
 """
 
 import argparse

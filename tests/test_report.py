@@ -87,3 +87,8 @@ def test_curves_are_drawn_from_seeds(tmp_path):
 def test_a_single_seed_has_no_deviation(cells):
     table, _ = tables.attacks(tables.read(cells["attacks"][-1:]), "ucf101")
     assert table["seeds"].item() == 1 and pd.isna(table["cda_std"].item())
+
+
+def test_baselines_alone_make_a_table(cells):
+    table, _ = tables.attacks(tables.read(cells["attacks"][:1]), "ucf101")
+    assert table["cda"].item() == 95.0 and pd.isna(table["asr"].item())

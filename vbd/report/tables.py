@@ -41,6 +41,8 @@ def summarise(
     all in percent. The deviation is that of the sample, missing with a single seed.
     """
     rows = []
+    # Without an attack in the grid no result has an ASR.
+    frame = frame.reindex(columns=frame.columns.union(metrics, sort=False))
     for values, cell in frame.groupby([*keys, "trigger"], dropna=False, sort=False):
         row: dict[str, Any] = dict(zip(keys, values[:-1], strict=True)) | {"seeds": len(cell)}
         of_paper = beside(cell.iloc[0])

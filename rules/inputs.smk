@@ -1,0 +1,131 @@
+# What the rules take in: the code that a step runs, and the files of its cell.
+import ast
+import importlib.util
+
+# The code that a step runs ---------------------------------------------------------------------
+
+
+def code(script, *methods):
+    """The script, the method files and every module of vbd that they import, directly or not.
+
+    Snakemake does not see edits to imported modules: as inputs it compares them by checksum.
+    """
+    todo, found = [script, *methods], set()
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            todo += [str(path) for path in imported(ast.parse(Path(file).read_text()))]
+    return sorted(found)
+
+
+def imported(tree):
+    """Files of vbd that the syntax tree imports, the __init__ files above them included."""
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [
+                node.module,
+                *(f"{node.module}.{alias.name}" for alias in node.names),
+            ]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "vbd":
+                stems = [Path(*parts[: i + 1]) for i in range(len(parts))]
+                files = [s / "__init__.py" for s in stems] + [
+                    stems[-1].with_suffix(".py")
+                ]
+                yield from (file for file in files if file.exists())
+
+
+def method(package, name):
+    """The file of a method by its name, or of a user's own class, "package.module:Class"."""
+    package_name, _, attribute = name.partition(":")
+    if not attribute:
+        path = f"vbd/{package}/{name}.py"
+        if Path(path).exists():
+            return path
+        raise WorkflowError(
+            f"params.yaml: {path} does not exist: vbd.{package} has no {name!r}"
+        )
+    try:
+        return importlib.util.find_spec(package_name).origin
+    except (AttributeError, ModuleNotFoundError):
+        raise WorkflowError(
+            f"params.yaml: {name!r}: there is no module {package_name!r} to import from here"
+        )
+
+
+# The inputs of the rules -----------------------------------------------------------------------
+
+
+def weights(wc):
+    """The file that a victim starts from: none for "scratch"."""
+    init = CONFIG.models[wc.model].init
+    if init == "pretrain":
+        source = CONFIG.pretraining.dataset
+        return f"results/models/{source}/{wc.model}/pretrained/model.safetensors"
+    return [] if init == "scratch" else init
+
+
+def model_code(wc):
+    """The file of the architecture."""
+    return method("models", CONFIG.models[wc.model].architecture)
+
+
+def trigger_code(wc):
+    """The file of the trigger."""
+    return method("triggers", CONFIG.attacks[wc.attack].trigger)
+
+
+def defense_code(wc):
+    """The file of the defence."""
+    return method("defenses", CONFIG.defenses[wc.defense].defense)
+
+
+def reader_code(wc):
+    """What decoding a dataset runs: the embedded clips lie in UCF-101's layout."""
+    reader = CONFIG.datasets[wc.dataset].reader
+    name = "ucf101" if reader == "synthetic" else reader
+    return code("scripts/decode.py", f"vbd/data/{name}.py")
+
+
+def videos(wc):
+    """The folder of a dataset's files; with it its sub-folders, which change with the clips."""
+    dataset = CONFIG.datasets[wc.dataset]
+    if dataset.reader == "synthetic":
+        return [f"results/data/{wc.dataset}/videos"]
+    root = Path(dataset.root)
+    if not root.is_dir():
+        raise WorkflowError(
+            f"params.yaml: datasets.{wc.dataset}.root: there is no folder {root}. Put the "
+            f"{dataset.reader} clips there, link them there (ln -s), or change the key."
+        )
+    return [
+        root,
+        *(path for path in sorted(root.glob("*/")) + sorted(root.glob("*/*/"))),
+    ]
+
+
+def table_results(wc):
+    """The results that a table is made from."""
+    return victims(wc.dataset) if wc.table == "attacks" else defended(wc.dataset)
+
+
+def published_dataset(dataset):
+    """The dataset of the paper whose figures stand beside ours."""
+    return "hmdb51" if CONFIG.datasets[dataset].reader == "hmdb51" else "ucf101"
+
+
+def gallery_params(wc):
+    """The sections that the gallery needs."""
+    attacks = {name: section("attacks", name) for name in gallery_attacks(wc.dataset)}
+    return json.dumps({"dataset": section("datasets", wc.dataset), "attacks": attacks})
+
+
+def gallery_code(wc):
+    """The gallery's code, every trigger in it included."""
+    triggers = [CONFIG.attacks[name].trigger for name in gallery_attacks(wc.dataset)]
+    return code("scripts/gallery.py", *(method("triggers", name) for name in triggers))
