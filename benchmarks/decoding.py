@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vbd.data.build import build
 from vbd.data.decoding import frame_indices, probe_and_decode
 from vbd.data.index import VIDEO_SUFFIXES
-from vbd.data.store import build
 
 
 def with_pyav(path: Path, how: dict) -> np.ndarray:
