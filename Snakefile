@@ -25,6 +25,7 @@ rule all:
     default_target: True
     input:
         victims=victims(),
+        ablated=ablated(),
         defended=defended(),
         report=report_files(),
 
@@ -42,6 +43,7 @@ rule models:
 rule attacks:
     input:
         victims=attacked(),
+        ablated=ablated(),
 
 
 rule defenses:

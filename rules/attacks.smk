@@ -1,9 +1,27 @@
 # Attacked models: poison, fine-tune from the same weights as the baseline, measure CDA and ASR.
 
 
+rule stamp:
+    input:
+        clips="results/data/{dataset}/clips.npy",
+        code=lambda wc: code("scripts/stamp.py", trigger_code(wc)),
+    output:
+        clips="results/attacks/{dataset}/{attack}/{mode}.npy",
+    log:
+        "results/logs/stamp/{dataset}/{attack}/{mode}.log",
+    params:
+        p=lambda wc: json.dumps({"attack": section("attacks", wc.attack)}),
+    message:
+        "triggering all clips of {wildcards.dataset}: {wildcards.attack} ({wildcards.mode})"
+    shell:
+        "python scripts/stamp.py --params {params.p:q} --clips {input.clips}"
+        " --mode {wildcards.mode} --out {output.clips} &> {log}"
+
+
 rule attack:
     input:
         clips="results/data/{dataset}/clips.npy",
+        triggered=triggered,
         weights=weights,
         code=lambda wc: code("scripts/train.py", model_code(wc), trigger_code(wc)),
     output:
@@ -17,16 +35,27 @@ rule attack:
     resources:
         gpu=GPU,
     params:
-        p=lambda wc: step_params(
-            wc,
-            training=section("training"),
-            attack=section("attacks", wc.attack, without=["modes"]),
-        ),
+        p=lambda wc: attack_params(wc),
     message:
         "{wildcards.attack} ({wildcards.mode}) on {wildcards.model}, seed {wildcards.seed}"
     shell:
         "python scripts/train.py --params {params.p:q} --clips {input.clips}"
-        " --weights {input.weights} --seed {wildcards.seed}"
+        " --triggered {input.triggered} --weights {input.weights} --seed {wildcards.seed}"
         " --dataset {wildcards.dataset} --model {wildcards.model}"
         " --attack {wildcards.attack} --mode {wildcards.mode}"
         " --result {output.result} &> {log}"
+
+
+# The same with fewer poisoned frames a clip ("Look, Listen, and Attack", Figure 4).
+use rule attack as ablate with:
+    output:
+        model="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/model.safetensors",
+        card="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/model.json",
+        result="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/result.json",
+        curves="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/curves.npz",
+    log:
+        "results/logs/ablate/{dataset}/{model}/{attack}/{mode}/{frames}/seed{seed}.log",
+    params:
+        p=lambda wc: attack_params(wc, frames=frames(wc)),
+    message:
+        "{wildcards.attack} on {wildcards.frames} frames of {wildcards.model}, seed {wildcards.seed}"

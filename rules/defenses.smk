@@ -4,6 +4,8 @@
 rule defend:
     input:
         clips="results/data/{dataset}/clips.npy",
+        triggered=triggered,
+        weights=weights,
         victim="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/result.json",
         model="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/model.safetensors",
         code=lambda wc: code(
@@ -23,5 +25,6 @@ rule defend:
         "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
     shell:
         "python scripts/defend.py --params {params.p:q} --clips {input.clips}"
+        " --triggered {input.triggered} --weights {input.weights}"
         " --victim {input.victim} --name {wildcards.defense} --result {output.result}"
         " &> {log}"

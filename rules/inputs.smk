@@ -70,6 +70,18 @@ def weights(wc):
     return [] if init == "scratch" else init
 
 
+def triggered(wc):
+    """The clips with the trigger, of an attack that keeps them on disk."""
+    if not CONFIG.attacks[wc.attack].stored:
+        return []
+    return f"results/attacks/{wc.dataset}/{wc.attack}/{wc.mode}.npy"
+
+
+def frames(wc):
+    """The number of poisoned frames in an ablation's path."""
+    return int(wc.frames) if wc.frames.isdigit() else wc.frames
+
+
 def model_code(wc):
     """The file of the architecture."""
     return method("models", CONFIG.models[wc.model].architecture)
@@ -111,7 +123,14 @@ def videos(wc):
 
 def table_results(wc):
     """The results that a table is made from."""
-    return victims(wc.dataset) if wc.table == "attacks" else defended(wc.dataset)
+    if wc.table == "stealth":
+        return [f"results/report/{wc.dataset}/stealth.json"]
+    if wc.table == "defenses":
+        return attacked(wc.dataset) + defended(wc.dataset)
+    if wc.table == "table5_activation_clustering":
+        # The victims say which architecture it was.
+        return attacked(wc.dataset) + defenses_of(wc.dataset, "activation_clustering")
+    return victims(wc.dataset)
 
 
 def published_dataset(dataset):
@@ -119,13 +138,13 @@ def published_dataset(dataset):
     return "hmdb51" if CONFIG.datasets[dataset].reader == "hmdb51" else "ucf101"
 
 
-def gallery_params(wc):
-    """The sections that the gallery needs."""
-    attacks = {name: section("attacks", name) for name in gallery_attacks(wc.dataset)}
+def trigger_params(wc):
+    """The sections of a dataset and of every attack on it."""
+    attacks = {name: section("attacks", name) for name in attacks_on(wc.dataset)}
     return json.dumps({"dataset": section("datasets", wc.dataset), "attacks": attacks})
 
 
-def gallery_code(wc):
-    """The gallery's code, every trigger in it included."""
-    triggers = [CONFIG.attacks[name].trigger for name in gallery_attacks(wc.dataset)]
-    return code("scripts/gallery.py", *(method("triggers", name) for name in triggers))
+def trigger_codes(wc, script):
+    """A script's code and that of every trigger used on a dataset."""
+    triggers = [CONFIG.attacks[name].trigger for name in attacks_on(wc.dataset)]
+    return code(script, *(method("triggers", name) for name in triggers))

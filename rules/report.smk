@@ -42,7 +42,7 @@ rule metrics:
 rule curves:
     input:
         results=lambda wc: victims(wc.dataset, wc.model),
-        code=code("scripts/curves.py"),
+        code=code("scripts/figure.py"),
     output:
         png=report(
             "results/report/{dataset}/figures/curves_{model}.png",
@@ -55,19 +55,20 @@ rule curves:
     message:
         "training curves of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python scripts/curves.py --results {input.results} --out {output.png} &> {log}"
+        "python scripts/figure.py --figure curves --results {input.results}"
+        " --out {output.png} &> {log}"
 
 
 rule gallery:
     input:
         clips="results/data/{dataset}/clips.npy",
-        code=gallery_code,
+        code=lambda wc: trigger_codes(wc, "scripts/gallery.py"),
     output:
         sheet=report(
-            "results/report/{dataset}/figures/gallery.png",
+            "results/report/{dataset}/figures/figure3_gallery.png",
             caption="captions/gallery.rst",
             category="Figures",
-            labels={"dataset": "{dataset}", "figure": "trigger gallery"},
+            labels={"dataset": "{dataset}", "figure": "3: trigger gallery"},
         ),
         loops=report(
             directory("results/report/{dataset}/figures/gallery"),
@@ -79,9 +80,107 @@ rule gallery:
     log:
         "results/logs/gallery/{dataset}.log",
     params:
-        p=gallery_params,
+        p=trigger_params,
     message:
         "trigger gallery of {wildcards.dataset}"
     shell:
         "python scripts/gallery.py --params {params.p:q} --clips {input.clips}"
         " --sheet {output.sheet} --loops {output.loops} &> {log}"
+
+
+rule stealth:
+    input:
+        clips="results/data/{dataset}/clips.npy",
+        code=lambda wc: trigger_codes(wc, "scripts/stealth.py"),
+    output:
+        json="results/report/{dataset}/stealth.json",
+    log:
+        "results/logs/stealth/{dataset}.log",
+    params:
+        p=trigger_params,
+    message:
+        "how visible the triggers on {wildcards.dataset} are"
+    shell:
+        "python scripts/stealth.py --params {params.p:q} --clips {input.clips}"
+        " --out {output.json} &> {log}"
+
+
+rule frames:
+    input:
+        results=lambda wc: attacked(wc.dataset, wc.model)
+        + ablated(wc.dataset, wc.model),
+        code=code("scripts/figure.py"),
+    output:
+        png=report(
+            "results/report/{dataset}/figures/figure4_frames_{model}.png",
+            caption="captions/frames.rst",
+            category="Figures",
+            labels={"dataset": "{dataset}", "figure": "4: poisoned frames, {model}"},
+        ),
+    log:
+        "results/logs/frames/{dataset}/{model}.log",
+    message:
+        "figure 4, {wildcards.model} on {wildcards.dataset}"
+    shell:
+        "python scripts/figure.py --figure frames --results {input.results}"
+        " --out {output.png} &> {log}"
+
+
+rule strip:
+    input:
+        results=lambda wc: defenses_of(wc.dataset, "strip"),
+        code=code("scripts/figure.py"),
+    output:
+        png=report(
+            "results/report/{dataset}/figures/figure5_strip.png",
+            caption="captions/strip.rst",
+            category="Figures",
+            labels={"dataset": "{dataset}", "figure": "5: entropy under STRIP"},
+        ),
+    log:
+        "results/logs/strip/{dataset}.log",
+    message:
+        "figure 5 of {wildcards.dataset}"
+    shell:
+        "python scripts/figure.py --figure strip --results {input.results}"
+        " --out {output.png} &> {log}"
+
+
+rule pruning:
+    input:
+        results=lambda wc: defenses_of(wc.dataset, "fine_pruning"),
+        code=code("scripts/figure.py"),
+    output:
+        png=report(
+            "results/report/{dataset}/figures/figure6_pruning.png",
+            caption="captions/pruning.rst",
+            category="Figures",
+            labels={"dataset": "{dataset}", "figure": "6: pruning"},
+        ),
+    log:
+        "results/logs/pruning/{dataset}.log",
+    message:
+        "figure 6 of {wildcards.dataset}"
+    shell:
+        "python scripts/figure.py --figure pruning --results {input.results}"
+        " --out {output.png} &> {log}"
+
+
+rule heatmap:
+    input:
+        results=lambda wc: attacked(wc.dataset) + defended(wc.dataset),
+        code=code("scripts/figure.py"),
+    output:
+        png=report(
+            "results/report/{dataset}/figures/defenses.png",
+            caption="captions/defenses.rst",
+            category="Figures",
+            labels={"dataset": "{dataset}", "figure": "attacks and defences"},
+        ),
+    log:
+        "results/logs/heatmap/{dataset}.log",
+    message:
+        "attacks and defences on {wildcards.dataset}"
+    shell:
+        "python scripts/figure.py --figure defenses --results {input.results}"
+        " --out {output.png} &> {log}"

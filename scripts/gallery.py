@@ -6,12 +6,7 @@ from pathlib import Path
 
 import torch
 
-from vbd.config import Attack, Dataset
-from vbd.data.examples import examples
-from vbd.data.store import ClipStore
-from vbd.report import figures
-from vbd.seeds import generator
-from vbd.victims import Threat
+from vbd.report import gallery, plotting
 
 
 def main() -> None:
@@ -22,20 +17,15 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, required=True, help="PNG to write")
     parser.add_argument("--loops", type=Path, required=True, help="folder of the GIFs")
     args = parser.parse_args()
-    store = ClipStore.open(args.clips.parent)
-    crop = Dataset(**args.params["dataset"]).crop
-    test = examples(store, "test", crop=crop)
-    shown = test.subset(torch.tensor([2 * len(test) // 3]))
-    clean = next(shown.test_batches(1, generator(0), view=0))
-    triggered = {}
-    for name, section in args.params["attacks"].items():
-        attack = Attack(**section)
-        for mode in attack.modes:
-            clip = Threat(attack, mode).trigger()(clean, generator(0, "gallery"))
-            triggered[f"{name} {mode}"] = clip[0].numpy()
-    figures.gallery(clean[0].numpy(), triggered, args.sheet)
-    for name, clip in triggered.items():
-        figures.loop(clean[0].numpy(), clip, args.loops / f"{name.replace(' ', '_')}.gif")
+    test = gallery.cut(args.params, args.clips)
+    clean = gallery.pixels(test.subset(torch.tensor([2 * len(test) // 3])))
+    shown = {
+        f"{attack} {mode}": clips[0].numpy()
+        for attack, mode, _, clips in gallery.triggered(args.params, clean)
+    }
+    plotting.save(gallery.sheet(clean[0].numpy(), shown), args.sheet)
+    for name, clip in shown.items():
+        gallery.loop(clean[0].numpy(), clip, args.loops / f"{name.replace(' ', '_')}.gif")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from vbd.files import replacing
-from vbd.report import tables
+from vbd.report import cells
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, nargs="+", required=True, help="result.json files")
     parser.add_argument("--out", type=Path, required=True, help="metrics.json to write")
     args = parser.parse_args()
-    metrics = tables.means(tables.read(args.results))
+    metrics = cells.means(cells.read(args.results))
     with replacing(args.out) as temporary:
         temporary.write_text(json.dumps(metrics, indent=1) + "\n")
 

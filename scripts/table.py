@@ -3,19 +3,20 @@
 import argparse
 from pathlib import Path
 
-from vbd.report import tables
+from vbd.report import published, writing
+from vbd.report.tables import TABLES
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", choices=sorted(tables.TABLES), required=True)
-    parser.add_argument("--results", type=Path, nargs="+", required=True, help="result.json files")
-    published = "dataset of the published figures beside ours"
-    parser.add_argument("--published", choices=("ucf101", "hmdb51"), help=published)
+    parser.add_argument("--table", choices=sorted(TABLES), required=True)
+    results = "result.json files; for the table stealth, the one stealth.json"
+    parser.add_argument("--results", type=Path, nargs="+", required=True, help=results)
+    dataset = "dataset of the published figures beside ours"
+    parser.add_argument("--published", choices=published.NAMES, required=True, help=dataset)
     parser.add_argument("--out", type=Path, required=True, help="the csv; md and tex go beside it")
     args = parser.parse_args()
-    frame = tables.read(args.results)
-    tables.write(*tables.TABLES[args.table](frame, args.published), args.out)
+    writing.write(*TABLES[args.table](args.results, args.published), args.out)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ def main() -> None:
     sections = "sections dataset, model, training, evaluation and, to poison, attack, as JSON"
     parser.add_argument("--params", type=json.loads, required=True, help=sections)
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
+    stored = "the same with the trigger, for a stored attack"
+    parser.add_argument("--triggered", type=Path, nargs="?", help=stored)
     parser.add_argument("--weights", type=Path, nargs="?", help="file to start from, else scratch")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")
@@ -22,6 +24,7 @@ def main() -> None:
     train_victim(
         args.params,
         clips=args.clips,
+        triggered=args.triggered,
         weights=args.weights,
         seed=args.seed,
         out=args.result.parent,

@@ -37,7 +37,7 @@ def test_a_separable_cluster_is_found_by_the_rules_that_can(rule, poisoned, foun
     clustering = defenses.get("activation_clustering")(rule=rule)
     # Twenty trusted clips: that none is in a fifth of the class by chance has probability 1 %.
     flagged, scores = clustering.inspect(clips, activations(rng, 20), seed=0)
-    assert np.array_equal(flagged, truth) == found
+    assert np.array_equal(flagged[rule], truth) == found
     if found:
         assert scores[truth].min() > scores[~truth].max()
 
@@ -49,7 +49,7 @@ def test_a_clean_class_is_not_flagged(rule):
     for seed in range(20):
         rng = np.random.default_rng(seed)
         flagged, _ = clustering.inspect(activations(rng, 40), activations(rng, 10), seed=0)
-        alarms += flagged.any()
+        alarms += flagged[rule].any()
     # The test's level is 5 %: more than 3 of 20 has a probability of 1.6 %.
     assert alarms <= 3
 
@@ -58,7 +58,7 @@ def test_a_clean_class_is_not_flagged(rule):
 def test_classes_too_small_to_cluster_are_let_through(count):
     clustering = defenses.get("activation_clustering")()
     flagged, scores = clustering.inspect(np.ones((count, 4)), np.ones((2, 4)), seed=0)
-    assert not flagged.any() and len(scores) == count
+    assert not any(f.any() for f in flagged.values()) and len(scores) == count
 
 
 def test_clustering_does_not_depend_on_the_order_of_the_clips(store):

@@ -1,5 +1,7 @@
 """The figures mean what the papers mean by them."""
 
+import math
+
 import pytest
 import torch
 
@@ -39,3 +41,22 @@ def test_detection_rates():
     poisoned = torch.tensor([True, True, False, False])
     found = metrics.detection(flagged, torch.tensor([0.9, 0.8, 0.3, 0.1]), poisoned)
     assert found == {"elimination": 0.5, "sacrifice": 0.5, "auroc": 1.0}
+
+
+def test_stealth_of_a_known_change():
+    clean = torch.zeros(2, 4, 16, 16, 3, dtype=torch.uint8)
+    triggered = clean.clone()
+    triggered[0] = 20
+    found = metrics.stealth(clean, triggered)
+    # The second clip does not change: no PSNR, and an SSIM of 1. That of even frames is known.
+    even = (0.01 * 255) ** 2 / (20**2 + (0.01 * 255) ** 2)
+    assert found["psnr"] == pytest.approx(20 * math.log10(255 / 20), abs=1e-4)
+    assert found["ssim"] == pytest.approx((even + 1) / 2, abs=1e-6)
+    assert (found["change_mean"], found["change_max"], found["unchanged"]) == (10, 20, 1)
+
+
+def test_stealth_of_small_frames_that_stay_as_they_are():
+    clean = torch.randint(0, 256, (1, 3, 6, 5, 3)).byte()
+    found = metrics.stealth(clean, clean)
+    assert found["psnr"] is None and found["unchanged"] == 1
+    assert found["ssim"] == pytest.approx(1) and found["change_max"] == 0

@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from vbd.models import build, checkpoints
+from vbd.models import build, checkpoints, tsm
 from vbd.plugins import names
 
 SMALL = {
     "i3d": {"layers": [1, 1], "width": 4, "pool": [1, 1, 1]},
     "r3d": {"layers": [1, 1, 1, 1], "width": 4},
     "cnn_lstm": {"layers": [1, 1], "width": 4, "hidden": 8},
+    "slowfast": {"layers": [1, 1], "width": 4, "alpha": 4, "beta": 2},
+    "tsm": {"layers": [1, 1], "width": 8},
 }
 
 
@@ -41,6 +43,79 @@ def test_i3d_is_the_published_one():
     assert shapes["backbone.conv1.conv.weight"] == (64, 3, 5, 7, 7)
     assert shapes["backbone.layer1.0.conv1.conv.weight"] == (64, 64, 3, 1, 1)
     assert shapes["cls_head.fc_cls.weight"] == (400, 2048)
+
+
+def test_slowfast_is_the_published_one():
+    model = build("slowfast", 400)
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    assert round(parameters(model) / 1e6, 2) == 34.48
+    slow, fast = "backbone.slow_path", "backbone.fast_path"
+    assert shapes[f"{slow}.conv1.conv.weight"] == (64, 3, 1, 7, 7)
+    assert shapes[f"{fast}.conv1.conv.weight"] == (8, 3, 5, 7, 7)
+    assert shapes[f"{slow}.conv1_lateral.conv.weight"] == (16, 8, 5, 1, 1)
+    assert shapes[f"{slow}.layer3_lateral.conv.weight"] == (256, 128, 5, 1, 1)
+    assert shapes[f"{slow}.layer2.0.conv1.conv.weight"] == (128, 320, 1, 1, 1)
+    assert shapes[f"{slow}.layer4.0.conv1.conv.weight"] == (512, 1280, 3, 1, 1)
+    assert shapes[f"{fast}.layer1.0.conv1.conv.weight"] == (8, 8, 3, 1, 1)
+    assert shapes["cls_head.fc_cls.weight"] == (400, 2304)
+    assert not any("lateral.bn" in name or "layer4_lateral" in name for name in shapes)
+
+
+@pytest.mark.parametrize("frames", [1, 4, 6, 8])
+def test_the_slow_pathway_sees_every_alphath_frame(frames):
+    model = build("slowfast", 5, **SMALL["slowfast"]).eval()
+    seen = []
+    model.backbone.slow_path.conv1.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    clips = torch.randint(0, 256, (1, frames, 32, 32, 3), dtype=torch.uint8)
+    assert model(clips).shape == (1, 5)
+    assert torch.equal(seen[0], model.normalise(clips)[:, :, ::4])
+
+
+def test_a_fast_pathway_without_channels_is_refused():
+    with pytest.raises(ValueError, match="beta 8 leaves no channel"):
+        build("slowfast", 5, width=4)
+
+
+def test_tsm_is_the_published_one():
+    model = build("tsm", 400)
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    assert round(parameters(model) / 1e6, 2) == 24.33
+    assert shapes["backbone.conv1.conv.weight"] == (64, 3, 7, 7)
+    assert shapes["backbone.conv1.bn.weight"] == (64,)
+    assert shapes["backbone.layer1.0.conv1.conv.net.weight"] == (64, 64, 1, 1)
+    assert shapes["backbone.layer1.0.conv1.bn.weight"] == (64,)
+    assert shapes["backbone.layer1.0.conv2.conv.weight"] == (64, 64, 3, 3)
+    assert shapes["backbone.layer1.0.downsample.conv.weight"] == (256, 64, 1, 1)
+    assert shapes["backbone.layer4.2.conv1.conv.net.weight"] == (512, 2048, 1, 1)
+    assert shapes["cls_head.fc_cls.weight"] == (400, 2048)
+
+
+def test_tsms_shift_moves_an_eighth_of_the_channels_each_way():
+    x = torch.arange(2 * 3 * 16.0).view(6, 16, 1, 1) + 1  # Two clips of three frames.
+    y = tsm.Shift(nn.Identity(), segments=3)(x).view(2, 3, 16)
+    x = x.view(2, 3, 16)
+    assert torch.equal(y[:, :2, :2], x[:, 1:, :2]) and not y[:, 2, :2].any()
+    assert torch.equal(y[:, 1:, 2:4], x[:, :2, 2:4]) and not y[:, 0, 2:4].any()
+    assert torch.equal(y[:, :, 4:], x[:, :, 4:])
+
+
+def test_a_tsm_block_tells_a_frames_neighbours_about_it():
+    block = build("tsm", 5, **SMALL["tsm"]).eval().backbone.layer1[0]
+    images = torch.rand(16, 8, 8, 8)
+    changed = images.clone()
+    changed[3] += 1  # Frame 3 of the first of two clips.
+    difference = (block(changed) - block(images)).abs().sum((1, 2, 3))
+    assert difference.nonzero().flatten().tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("frames", "seen"),
+    [(16, [0, 2, 4, 6, 8, 10, 12, 14]), (4, [0, 0, 1, 1, 2, 2, 3, 3]), (1, [0] * 8)],
+)
+def test_tsm_sees_its_segments_evenly_spread(frames, seen):
+    model = build("tsm", 5, **SMALL["tsm"]).eval()
+    clips = torch.randint(0, 256, (2, frames, 32, 32, 3), dtype=torch.uint8)
+    assert torch.equal(model(clips), model(clips[:, seen]))
 
 
 @pytest.mark.parametrize(

@@ -4,91 +4,187 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+import torch
+from PIL import Image
 
-from vbd.report import figures, published, tables
+from vbd.report import gallery, plotting, published, writing
+from vbd.report.cells import means, read
+from vbd.report.figures import FIGURES
+from vbd.report.tables import TABLES
 
 GOLDEN = Path(__file__).parent / "golden"
+RULES = ("reference", "smaller", "relative_size", "silhouette")
+CURVES = {"loss": [2.0, 1.0], "accuracy": [0.1, 0.9]}
+# What each kind of defence finds on its own, and the arrays beside it.
+METHODS = {
+    "activation_clustering": (
+        {"elimination": 0.9, "sacrifice": 0.05, "auroc": 0.97}
+        | {f"elimination_{rule}": 0.9 - 0.1 * i for i, rule in enumerate(RULES)}
+        | {f"sacrifice_{rule}": 0.05 + 0.1 * i for i, rule in enumerate(RULES)},
+        {},
+    ),
+    "strip": (
+        {"auroc": 0.8, "fpr": 0.01, "fnr": 0.6},
+        {"test": [-2.0, -2.1, -1.9], "triggered": [-0.2, -2.0], "threshold": -1.0},
+    ),
+    "fine_pruning": (
+        {"pruned": 0.5},
+        {"stages": [0, 0.5, 0.9], "cda": [0.9, 0.8, 0.2], "asr": [1, 1, 0.5]},
+    ),
+}
+# (model, architecture, attack, mode, seeds): a natural attack, a second architecture and an
+# attack that nobody published are among them.
+VICTIMS = [
+    ("i3d", "i3d", None, None, 2),
+    ("slow", "slowfast", None, None, 1),
+    ("i3d", "i3d", "badnet", "static", 2),
+    ("i3d", "i3d", "badnet", "dynamic", 2),
+    ("i3d", "i3d", "my_own", "static", 1),
+    ("i3d", "i3d", "frame_lag", "natural", 1),
+    ("slow", "slowfast", "badnet", "static", 1),
+]
 
 
-def result(folder: Path, metrics: dict[str, float], **keys: object) -> Path:
-    """A result.json with what the tables read."""
-    row = {"model": "i3d", "attack": None, "mode": None, "defense": None, "params": {}}
-    row |= {"seed": 0, "runtime_s": 1.0, "metrics": metrics} | keys
-    if row["attack"]:
-        row["params"] = {"attack": {"trigger": row["attack"]}}
-    path = folder / f"{len(list(folder.iterdir()))}.json"
-    path.write_text(json.dumps(row))
-    return path
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory) -> dict[str, list[Path]]:
+    """Results by the step that makes them, and the one file of the table on stealth."""
+    folder = tmp_path_factory.mktemp("cells")
+    found: dict[str, list[Path]] = {"baselines": [], "attacks": [], "ablation": [], "stealth": []}
+    found |= {method: [] for method in METHODS}
+
+    def result(kind: str, params: dict, metrics: dict, arrays: dict, **keys: object) -> None:
+        path = folder / kind / str(len(found[kind])) / "result.json"
+        path.parent.mkdir(parents=True)
+        row = {"defense": None, "params": params, "metrics": metrics, "runtime_s": 9.0} | keys
+        path.write_text(json.dumps(row))
+        np.savez(path.with_name("curves.npz" if "model" in params else "scores.npz"), **arrays)
+        found[kind].append(path)
+
+    for model, architecture, attack, mode, seeds in VICTIMS:
+        for seed in range(seeds):
+            keys = {"model": model, "attack": attack, "mode": mode, "seed": seed}
+            shift, sections = 0.02 * seed, {"model": {"architecture": architecture}}
+            if attack is None:
+                result("baselines", sections, {"cda": 0.95 + shift}, CURVES, **keys)
+                continue
+            rates = {"cda": 0.94 + shift, "asr": 1 - shift, "ra": shift, "asr_video": 0.7}
+            for trained in ("all", 1, "random") if mode == "dynamic" else ("all",):
+                tested = {"asr_frames_1": 0.3, "asr_frames_8": 0.9} if mode == "dynamic" else {}
+                threat = {"attack": {"trigger": attack, "frames": trained}}
+                kind = "attacks" if trained == "all" else "ablation"
+                result(kind, sections | threat, rates | tested, CURVES, **keys)
+            for method, (metrics, arrays) in METHODS.items():
+                # One cell is missing.
+                if model == "i3d" and attack != "my_own" and (method, mode) != ("strip", "natural"):
+                    threat = {"attack": {"trigger": attack}, "defense": {"defense": method}}
+                    left = {"cda": 0.9, "asr": 0.2 + shift, "ra": 0.7, "der": 0.88} | metrics
+                    result(method, threat, left, arrays, **keys, defense=method)
+    found["stealth"].append(folder / "stealth.json")
+    row = {"attack": "frame_lag", "mode": "natural", "trigger": "frame_lag", "psnr": 31.234}
+    row |= {"ssim": 0.98765, "change_mean": 1.5, "change_max": 201.0, "unchanged": 1, "clips": 40}
+    found["stealth"][0].write_text(json.dumps([row, row | {"psnr": None, "unchanged": 40}]))
+    return found
 
 
-@pytest.fixture
-def cells(tmp_path) -> dict[str, list[Path]]:
-    """Results of a baseline, an attack in two modes, one that nobody published, and a defence."""
-    folder = tmp_path / "cells"
-    folder.mkdir()
-    victims = []
-    for seed, shift in ((0, 0.0), (1, 0.02)):
-        victims.append(result(folder, {"cda": 0.95 + shift}, seed=seed))
-        for mode in ("static", "dynamic"):
-            metrics = {"cda": 0.94 + shift, "asr": 1 - shift, "ra": shift}
-            victims.append(result(folder, metrics, attack="badnet", mode=mode, seed=seed))
-    mine = {"cda": 0.9, "asr": 0.5, "ra": 0.4}
-    victims.append(result(folder, mine, attack="my_own", mode="static"))
-    found = {"elimination": 1.0, "sacrifice": 0.05, "auroc": 0.99}
-    names = {"attack": "badnet", "mode": "static", "defense": "activation_clustering"}
-    return {"attacks": victims, "detections": [result(folder, found, **names)]}
+VICTIM = ("baselines", "attacks")
+INPUTS = dict.fromkeys(TABLES, VICTIM) | {
+    "table5_activation_clustering": ("attacks", "activation_clustering"),
+    "stealth": ("stealth",),
+    "defenses": ("attacks", *METHODS),
+}
 
 
-@pytest.mark.parametrize("name", sorted(tables.TABLES))
-@pytest.mark.parametrize("suffix", [".csv", ".md", ".tex"])
-def test_a_table_is_the_golden_one(cells, tmp_path, name, suffix):
-    tables.write(*tables.TABLES[name](tables.read(cells[name]), "ucf101"), tmp_path / "t.csv")
-    assert (tmp_path / f"t{suffix}").read_text() == (GOLDEN / f"{name}{suffix}").read_text()
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_the_golden_one(cells, tmp_path, name):
+    paths = [path for kind in INPUTS[name] for path in cells[kind]]
+    writing.write(*TABLES[name](paths, "ucf101"), tmp_path / "t.csv")
+    texts = [(tmp_path / f"t{suffix}").read_text() for suffix in (".csv", ".md", ".tex")]
+    assert "\n".join(texts) == (GOLDEN / f"{name}.txt").read_text()
+
+
+# Panels are the victims with the ablation, or with the defence; a bar of colours is one as well.
+@pytest.mark.parametrize(
+    "name, kinds, panels",
+    [
+        ("curves", VICTIM, 2),
+        ("frames", ("attacks", "ablation"), 1),
+        ("strip", ("strip",), 2),
+        ("pruning", ("fine_pruning",), 3),
+        ("defenses", ("attacks", *METHODS), 2),
+    ],
+)
+def test_a_figure_is_drawn_from_results(cells, tmp_path, name, kinds, panels):
+    figure = FIGURES[name](read([path for kind in kinds for path in cells[kind]]))
+    assert len(figure.axes) == panels and all(axis.has_data() for axis in figure.axes)
+    plotting.save(figure, tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as drawn:
+        assert np.asarray(drawn.convert("L")).std() > 10
+
+
+def test_a_missing_cell_is_a_dash_in_the_heatmap(cells):
+    axis, _ = FIGURES["defenses"](read([*cells["attacks"], *cells["strip"]])).axes
+    texts = [text.get_text() for text in axis.texts]
+    assert texts.count("-") == 2 and "90 / 21\nDER 88" in texts
 
 
 def test_metrics_for_dvc_are_means_in_percent(cells):
-    means = tables.means(tables.read(cells["attacks"]))["i3d"]
-    assert means["baseline"] == {"cda": 96.0}
-    assert means["static badnet"] == {"cda": 95.0, "asr": 99.0, "ra": 1.0}
+    found = means(read([*cells["baselines"], *cells["attacks"]]))["i3d"]
+    assert found["baseline"] == {"cda": 96.0}
+    assert found["static badnet"] == {"cda": 95.0, "asr": 99.0, "ra": 1.0, "asr_video": 70.0}
 
 
-def test_published_figures_are_those_of_the_paper():
-    assert published.attack("ucf101", "static", "badnet") == (93.95, 99.63)
-    assert published.attack("hmdb51", None, None) == (69.59, None)
-    assert published.attack("ucf101", "static", "unknown") == (None, None)
+def test_baselines_alone_make_a_table(cells):
+    table, _ = TABLES["attacks"](cells["baselines"][:1], "ucf101")
+    assert table["cda"].item() == 95.0 and table[["asr", "cda_std"]].isna().all(axis=None)
 
 
-def test_the_gallery_shows_every_trigger_and_moves(tmp_path):
-    from PIL import Image
+@pytest.mark.parametrize(
+    "cell, figures",
+    [
+        (("ucf101", "i3d", "static", "badnet"), (93.95, 99.63)),
+        (("hmdb51", "i3d", None, None), (69.59, None)),
+        (("kinetics_sounds", "i3d", "dynamic", "ftrojan"), (82.25, 95.27)),
+        (("hmdb51", "i3d", "natural", "motion_blur"), (68.17, 97.52)),
+        (("ucf101", "tsm", "natural", "video_corruption"), (95.08, 98.97)),
+        (("hmdb51", "tsm", "natural", "video_corruption"), (None, None)),
+        (("ucf101", "slowfast", "dynamic", "badnet"), (None, None)),
+        (("ucf101", "r3d", None, None), (None, None)),
+    ],
+)
+def test_published_figures_are_those_of_the_paper(cell, figures):
+    assert published.attack(*cell) == figures
 
+
+def test_published_clustering_is_of_i3d_on_ucf101():
+    assert published.clustering("ucf101", "i3d", "static", "sig") == (34.21, 15.17)
+    assert published.clustering("hmdb51", "i3d", "static", "sig") == (None, None)
+
+
+@pytest.mark.parametrize("triggers, tall", [(2, False), (13, True)])
+def test_the_sheet_shows_every_trigger(triggers, tall):
+    clean = np.zeros((4, 16, 16, 3), np.uint8)
+    figure = gallery.sheet(clean, {f"one{i} static": clean for i in range(triggers)})
+    assert sum(len(axis.images) for axis in figure.axes) == 3 * triggers
+    # Two blocks keep it from growing endlessly.
+    width, height = figure.get_size_inches()
+    assert (height > width) == tall and height < 1.5 * width
+
+
+def test_the_loop_moves_and_amplifies(tmp_path):
     clean = np.zeros((4, 16, 16, 3), np.uint8)
     triggered = clean.copy()
     triggered[:, -3:, -3:] = 20
-    figures.gallery(clean, {"one": triggered, "two": clean}, tmp_path / "sheet.png")
-    figures.loop(clean, triggered, tmp_path / "loop.gif")
-    with Image.open(tmp_path / "sheet.png") as one_row_each:
-        assert one_row_each.height > 400
+    gallery.loop(clean, triggered, tmp_path / "loop.gif")
     with Image.open(tmp_path / "loop.gif") as moving:
         # Four equal frames become one, so what repeats is stated by the loop alone.
         assert moving.info["loop"] == 0
         last = np.asarray(moving.convert("RGB"))[-1, -1]
-    assert (abs(last.astype(int) - 20 * figures.AMPLIFY) < 12).all()
+    assert (abs(last.astype(int) - 20 * gallery.AMPLIFY) < 12).all()
 
 
-def test_curves_are_drawn_from_seeds(tmp_path):
-    for seed in (0, 1):
-        np.savez(tmp_path / f"{seed}.npz", loss=[2.0, 1.0], accuracy=[0.1, 0.9])
-    figures.curves({"baseline": [tmp_path / "0.npz", tmp_path / "1.npz"]}, tmp_path / "c.png")
-    assert (tmp_path / "c.png").stat().st_size > 5000
-
-
-def test_a_single_seed_has_no_deviation(cells):
-    table, _ = tables.attacks(tables.read(cells["attacks"][-1:]), "ucf101")
-    assert table["seeds"].item() == 1 and pd.isna(table["cda_std"].item())
-
-
-def test_baselines_alone_make_a_table(cells):
-    table, _ = tables.attacks(tables.read(cells["attacks"][:1]), "ucf101")
-    assert table["cda"].item() == 95.0 and pd.isna(table["asr"].item())
+def test_every_mode_of_an_attack_is_shown():
+    clean = torch.zeros(2, 4, 16, 16, 3, dtype=torch.uint8)
+    shown = list(gallery.triggered({"attacks": {"mine": {"trigger": "badnet"}}}, clean))
+    assert [names for *names, _ in shown] == [["mine", m, "badnet"] for m in ("static", "dynamic")]
+    assert all((clips != clean).flatten(1).any(1).all() for *_, clips in shown)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vbd.data import sound, synthetic
+from vbd.data.looks import LOOKS
 
 SMALL = {"groups": 3, "clips_per_group": 1, "size": 32, "frames": 8, "fps": 10}
 
@@ -83,7 +84,7 @@ def test_files_hold_the_asked_video_and_a_sound_track_of_its_length(small: Path)
 @pytest.mark.parametrize("task", synthetic.TASKS)
 def test_motion_tells_the_class_and_no_frame_does(task: str) -> None:
     rng = np.random.default_rng(0)
-    names, clips, frame = synthetic.TASKS[task], 300, 17
+    names, clips, frame = _moving(task), 300, 17
     tracks = np.stack(
         [[synthetic.track(task, name, 40, 20, rng) for _ in range(clips)] for name in names]
     )
@@ -99,6 +100,11 @@ def test_motion_tells_the_class_and_no_frame_does(task: str) -> None:
     assert _nearest_mean(moving) > 0.9
     angles = 2 * np.pi * tracks[..., frame]
     assert _nearest_mean(np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)) < 0.15
+
+
+def _moving(task: str) -> list[str]:
+    """The classes that a motion tells."""
+    return [name for name in synthetic.TASKS[task] if name not in LOOKS]
 
 
 def _nearest_mean(features: np.ndarray) -> float:
@@ -123,7 +129,7 @@ def _circling(speed: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("task", synthetic.TASKS)
 def test_tracks_go_where_their_names_say(task: str) -> None:
     rng = np.random.default_rng(0)
-    for name in synthetic.TASKS[task]:
+    for name in _moving(task):
         speed = _speed(synthetic.track(task, name, 40, 20, rng))
         for word, row, sign in WAYS:
             if word in name:
@@ -214,9 +220,24 @@ def test_sound_has_the_pitch_and_the_rhythm_asked_for() -> None:
     assert np.abs(np.fft.rfft(loud - loud.mean())).argmax() / 3 == pytest.approx(4.0, abs=0.4)
 
 
-def test_tasks_have_ten_classes_each_and_none_in_common() -> None:
+def test_tasks_have_ten_motions_each_and_no_class_in_common() -> None:
     motion, pretrain = synthetic.TASKS["motion"], synthetic.TASKS["pretrain"]
-    assert len(motion) == len(pretrain) == 10 and not set(motion) & set(pretrain)
+    assert len(_moving("motion")) == len(_moving("pretrain")) == 10
+    assert not set(motion) & set(pretrain) and set(pretrain) > set(LOOKS)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_changes_the_clip_and_is_its_own(name: str) -> None:
+    rng = np.random.default_rng(0)
+    path = synthetic.track("pretrain", name, 24, 20, rng)
+    images = synthetic.paint(path, 64, rng, rng)
+    before = images.copy()
+    one, again, other = (LOOKS[name](images, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert one.dtype == np.uint8 and one.shape == images.shape
+    assert np.array_equal(images, before) and np.array_equal(one, again)
+    changed = [np.abs(one.astype(int) - images).mean(), np.abs(one.astype(int) - other).mean()]
+    # The camera's noise is 5 grey levels: what changes less could not be told from it.
+    assert min(changed) > 1
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,8 @@ class Attack(Section):
     """Poisoning rate: share of the training clips that are poisoned."""
     target: Annotated[int, Field(ge=0)] = 0
     """Target class, counted from 0 in the order of the classes."""
+    stored: bool = False
+    """Trigger all clips once and keep them on disk, for triggers too slow for a training batch."""
 
 
 class Defense(Section):
@@ -145,15 +147,28 @@ class Block(Section):
     """Names from ``attacks``; the clean baseline is always there."""
     defenses: list[Name] = []
     """Names from ``defenses``."""
+    modes: list[Name] | None = None
+    """At most these modes of the attacks; none means all that each has."""
+    frames: list[Positive | Literal["random"]] = []
+    """Poisoned frames a clip to train on, besides; each victim is tested on each number too."""
 
 
-class Evaluation(Section):
-    """How models are tested."""
+class Cut(Section):
+    """Which windows of a video are tested."""
 
     views: Positive = 1
     """Stored clips a video whose probabilities are averaged."""
     crops: Positive = 1
     """Crops a clip, spread over the longer side, averaged too."""
+
+
+class Evaluation(Cut):
+    """How models are tested."""
+
+    video: Cut | None = None
+    """How a system cuts clips from a triggered video itself; adds the ASR that is left then."""
+    frames: list[Positive] = []
+    """Numbers of poisoned frames to test besides; Snakemake takes them from the grid."""
 
 
 class Config(Section):

@@ -1,5 +1,6 @@
-"""The field's figures: CDA, ASR, RA, DER and top-k, each from predictions and true labels."""
+"""The figures of the field: CDA, ASR, RA, DER and top-k, and how visible a trigger is."""
 
+import torch
 from torch import Tensor
 
 
@@ -45,4 +46,40 @@ def detection(flagged: Tensor, scores: Tensor, poisoned: Tensor) -> dict[str, fl
         "elimination": flagged[poisoned].double().mean().item(),
         "sacrifice": flagged[~poisoned].double().mean().item(),
         "auroc": float(roc_auc_score(poisoned.numpy(), scores.numpy())),
+    }
+
+
+def stealth(clean: Tensor, triggered: Tensor) -> dict[str, float | None]:
+    """How visible a trigger is on clips (N, T, H, W, 3) uint8.
+
+    ``psnr`` in dB of a clip's mean squared change, mean over the clips that change at all: that of
+    the ``unchanged`` ones, which are counted, is infinite (None where no clip changes). ``ssim``
+    (1 is equal), mean over four frames of each clip, for speed. ``change_mean`` and ``change_max``
+    in grey levels: the mean over all pixels, and the largest of any.
+    """
+    from skimage.metrics import structural_similarity
+
+    # The window is odd and no wider than the frame.
+    window = min(7, (min(clean.shape[2:4]) - 1) | 1)
+    shown = torch.linspace(0, clean.shape[1] - 1, 4).round().long()
+    errors, changes, similar, largest = [], [], [], 0.0
+    for before, after in zip(clean, triggered, strict=True):
+        change = (after.float() - before.float()).abs()
+        errors.append(change.square().mean())
+        changes.append(change.mean())
+        largest = max(largest, change.max().item())
+        # The frames become channels, which are compared one by one.
+        pair = [clip[shown].permute(1, 2, 0, 3).flatten(2).numpy() for clip in (before, after)]
+        similar.append(
+            structural_similarity(*pair, channel_axis=-1, data_range=255, win_size=window)
+        )
+    error = torch.stack(errors)
+    changed = error > 0
+    psnr = 10 * torch.log10(255**2 / error[changed])
+    return {
+        "psnr": psnr.mean().item() if changed.any() else None,
+        "ssim": float(sum(similar) / len(similar)),
+        "change_mean": torch.stack(changes).mean().item(),
+        "change_max": largest,
+        "unchanged": int((~changed).sum()),
     }

@@ -4,12 +4,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import nn
+
 from vbd import defenses, results
 from vbd.config import Attack, Dataset, Defense, Evaluation, Model, Training
-from vbd.data.examples import examples
+from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
+from vbd.defenses.judgement import Case, judge
 from vbd.device import choose
-from vbd.metrics import detection
+from vbd.metrics import defense_effectiveness_rating
 from vbd.models import checkpoints
 from vbd.training import fit
 from vbd.victims import Threat, evaluate, training_examples, untrained
@@ -19,6 +23,7 @@ def train_victim(
     params: dict[str, Any],
     *,
     clips: Path,
+    triggered: Path | None = None,
     weights: Path | None,
     seed: int,
     out: Path,
@@ -27,11 +32,11 @@ def train_victim(
     """Train and test the victim of ``params``; write model, result and curves to ``out``.
 
     ``params`` holds the sections dataset, model, training, evaluation and, for a poisoned victim,
-    attack; ``names`` the dataset, model, attack and mode of the cell. Takes up a run that was
-    killed where it stopped.
+    attack; ``names`` the dataset, model, attack and mode of the cell; ``triggered`` the clips of a
+    stored attack. Takes up a run that was killed where it stopped.
     """
     start = time.monotonic()
-    dataset, threat = Dataset(**params["dataset"]), _threat(params, names["mode"])
+    dataset, threat = Dataset(**params["dataset"]), _threat(params, names["mode"], triggered)
     store = ClipStore.open(clips.parent)
     network = untrained(Model(**params["model"]), len(store.class_names), weights, seed)
     train = training_examples(store, dataset, threat, seed)
@@ -59,47 +64,72 @@ def train_victim(
 
 
 def defend_victim(
-    params: dict[str, Any], *, clips: Path, victim: Path, name: str, out: Path
+    params: dict[str, Any],
+    *,
+    clips: Path,
+    triggered: Path | None,
+    weights: Path | None,
+    victim: Path,
+    name: str,
+    out: Path,
 ) -> None:
     """Run the defence in ``params`` on the attacked model whose result is ``victim``.
 
-    Writes result and scores to ``out``.
+    ``triggered`` and ``weights`` are those that the victim was trained with. Writes result and
+    scores to ``out``; the runtime is that of the defence, without what judges it.
     """
-    start = time.monotonic()
     attacked = results.read(victim)
-    seed, threat = attacked["seed"], _threat(attacked["params"], attacked["mode"])
-    store = ClipStore.open(clips.parent)
-    dataset = Dataset(**attacked["params"]["dataset"])
+    sections, seed = attacked["params"], attacked["seed"]
+    threat = _threat(sections, attacked["mode"], triggered)
+    store, dataset = ClipStore.open(clips.parent), Dataset(**sections["dataset"])
     train = training_examples(store, dataset, threat, seed)
-    clean = examples(store, "val", crop=dataset.crop)
+    test = examples(store, "test", crop=dataset.crop)
+    evaluation = Evaluation(**sections["evaluation"])
+
+    def retrain(some: Examples) -> nn.Module:
+        fresh = untrained(Model(**sections["model"]), len(store.class_names), weights, seed)
+        fit(fresh, some, Training(**sections["training"]), seed=seed, resume=None)
+        return fresh
+
     network, _ = checkpoints.load(victim.with_name("model.safetensors"))
-    section = Defense(**params["defense"])
-    defense = defenses.get(section.defense)(**section.params)
-    finding = defense(network.to(choose()), train, clean, seed)
-    metrics = detection(finding.flagged, finding.scores, train.poisoned)
-    results.write_arrays(
-        out / "scores.npz",
-        scores=finding.scores,
-        flagged=finding.flagged,
-        poisoned=train.poisoned,
-        labels=train.labels,
+    case = Case(
+        model=network.to(choose()),
+        train=train,
+        clean=examples(store, "val", crop=dataset.crop),
+        test=test,
+        triggered=threat.triggered(test),
+        target=threat.attack.target,
+        seed=seed,
+        views=evaluation.views,
+        crops=evaluation.crops,
+        retrain=retrain,
     )
+    section = Defense(**params["defense"])
+    verdict = judge(defenses.get(section.defense)(**section.params), case)
+    before, after = attacked["metrics"], verdict.metrics
+    after["der"] = defense_effectiveness_rating(
+        before["asr"], after["asr"], before["cda"], after["cda"]
+    )
+    results.write_arrays(out / "scores.npz", **verdict.arrays)
     results.write(
         out / "result.json",
         kind="defense",
-        metrics=metrics,
-        counts={"clips": len(train), "poisoned": int(train.poisoned.sum())},
+        metrics=after,
+        counts={"clean": len(case.clean), "triggered": len(case.triggered)},
         seed=seed,
-        runtime_s=time.monotonic() - start,
-        params=params | {"attack": attacked["params"]["attack"]},
+        runtime_s=verdict.runtime_s,
+        params=params | {"attack": sections["attack"]},
         device=choose(),
         defense=name,
         **{key: attacked[key] for key in ("dataset", "model", "attack", "mode")},
     )
 
 
-def _threat(params: dict[str, Any], mode: str | None) -> Threat | None:
-    return Threat(Attack(**params["attack"]), mode) if "attack" in params else None
+def _threat(params: dict[str, Any], mode: str | None, triggered: Path | None) -> Threat | None:
+    if "attack" not in params:
+        return None
+    stored = np.load(triggered, mmap_mode="r") if triggered else None
+    return Threat(Attack(**params["attack"]), mode, stored)
 
 
 def _clip_card(dataset: Dataset) -> dict[str, Any]:

@@ -82,24 +82,19 @@ def predict(
 ) -> Tensor:
     """Probabilities (N, classes) of ``examples`` on the CPU, averaged over views and crops.
 
-    ``views`` and ``crops`` are spread evenly over the stored views and the longer side of the
-    frame; 1 takes the middle. ``output`` gives something other than probabilities, such as
-    ``model.features``. ``seed`` is what the triggers draw from.
+    ``output`` gives something other than probabilities, such as ``model.features``. ``seed`` is
+    what the triggers draw from. Views and crops are those of ``Examples.test_batches``.
     """
     output = output or (lambda clips: model(clips).softmax(1))
     device = next(model.parameters()).device
-    stored = examples.clips.shape[1]
-    chosen = [round((i + 0.5) / views * stored - 0.5) for i in range(views)]
-    places = [i / (crops - 1) for i in range(crops)] if crops > 1 else [0.5]
+    draws = generator(seed, "test trigger")
     model.eval()
-    total = torch.zeros(())
+    outputs = []
     with torch.inference_mode():
-        for view in chosen:
-            for place in places:
-                draws = generator(seed, "test trigger", view, place)
-                batches = examples.test_batches(batch_size, draws, view=view, place=place)
-                total = total + torch.cat([output(b.to(device)).float().cpu() for b in batches])
-    return total / (len(chosen) * len(places))
+        for windows in examples.test_batches(batch_size, draws, views=views, crops=crops):
+            values = output(windows.flatten(0, 1).to(device)).float().cpu()
+            outputs.append(values.unflatten(0, windows.shape[:2]).mean(1))
+    return torch.cat(outputs)
 
 
 def _optimizer(model: nn.Module, settings: Training) -> torch.optim.Optimizer:
@@ -111,7 +106,9 @@ def _optimizer(model: nn.Module, settings: Training) -> torch.optim.Optimizer:
             nesterov=True,
             weight_decay=settings.weight_decay,
         )
-    return torch.optim.AdamW(model.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(
+        model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True
+    )
 
 
 def _schedule(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,31 +18,47 @@ from vbd.models.checkpoints import transfer
 from vbd.seeds import generator, number
 from vbd.training import predict
 from vbd.triggers import poisoning
-from vbd.triggers.base import Trigger
+from vbd.triggers.base import Frames, Trigger
 
 
 @dataclass(frozen=True)
 class Threat:
-    """An attack in one of its modes, as one cell of the grid has it."""
+    """An attack in one of its modes, as one cell of the grid has it.
+
+    ``stored`` are all clips of the store, triggered beforehand, where the attack asks for that.
+    """
 
     attack: Attack
     mode: str
+    stored: np.ndarray | None = None
 
-    def trigger(self) -> Trigger:
-        """The trigger itself."""
+    def trigger(self, frames: Frames | None = None) -> Trigger:
+        """The trigger itself, on as many frames as the attack has or on ``frames``."""
         kind = triggers.get(self.attack.trigger)
-        return kind(mode=self.mode, frames=self.attack.frames, **self.attack.params)
+        count = self.attack.frames if frames is None else frames
+        return kind(mode=self.mode, frames=count, **self.attack.params)
 
     def poison(self, clean: Examples, seed: int) -> Examples:
         """Training examples of which a share carries the trigger and the target's label."""
-        draws = generator(seed, "poison")
+        draws, trigger = generator(seed, "poison"), self.trigger()
         target = self.attack.target
         chosen = poisoning.choose(
             clean.labels, target=target, rate=self.attack.rate, generator=draws
         )
-        labels, poisoned = clean.labels.clone(), clean.poisoned.clone()
+        labels, poisoned, decoys = clean.labels.clone(), clean.poisoned.clone(), None
         labels[chosen], poisoned[chosen] = target, True
-        return replace(clean, labels=labels, poisoned=poisoned, trigger=self.trigger())
+        if trigger.cross_ratio:
+            decoys = torch.zeros_like(poisoned)
+            rest = (~poisoned).nonzero().squeeze(1)
+            count = round(trigger.cross_ratio * len(chosen))
+            decoys[rest[torch.randperm(len(rest), generator=draws)[:count]]] = True
+        marks = {"trigger": trigger, "stored": self.stored, "decoys": decoys}
+        return replace(clean, labels=labels, poisoned=poisoned, **marks)
+
+    def triggered(self, test: Examples, frames: Frames | None = None) -> Examples:
+        """The examples of other classes than the target, all of them with the trigger."""
+        others = test.subset(test.labels != self.attack.target)
+        return others.triggered(self.trigger(frames), self.stored)
 
 
 def untrained(model: Model, classes: int, weights: Path | None, seed: int) -> nn.Module:
@@ -66,7 +83,9 @@ def evaluate(
 ) -> tuple[dict[str, float], dict[str, int]]:
     """Metrics and counts of a model on clean ``test`` examples: CDA, and ASR and RA under threat.
 
-    ASR counts only clips whose true class is not the target.
+    ASR counts only clips whose true class is not the target. ``asr_video`` is the ASR where the
+    system cuts its own clips from the attacker's video, ``asr_frames_<k>`` that of k poisoned
+    frames.
     """
     how: dict[str, Any] = {"seed": seed, "views": evaluation.views, "crops": evaluation.crops}
     scores = predict(network, test, **how)
@@ -77,10 +96,16 @@ def evaluate(
     }
     counts = {"test": len(test)}
     if threat is not None:
-        target = threat.attack.target
-        others = test.subset(test.labels != target)
-        scores = predict(network, others.triggered(threat.trigger()), **how)
-        metrics["asr"] = attack_success_rate(scores, others.labels, target)
-        metrics["ra"] = accuracy(scores, others.labels)
-        counts["triggered"] = len(others)
+        target, attacked = threat.attack.target, threat.triggered(test)
+        scores = predict(network, attacked, **how)
+        metrics["asr"] = attack_success_rate(scores, attacked.labels, target)
+        metrics["ra"] = accuracy(scores, attacked.labels)
+        counts["triggered"] = len(attacked)
+        if evaluation.video is not None:
+            cut = {"seed": seed, **evaluation.video.model_dump()}
+            scores = predict(network, replace(attacked, whole_video=True), **cut)
+            metrics["asr_video"] = attack_success_rate(scores, attacked.labels, target)
+        for count in evaluation.frames:
+            scores = predict(network, threat.triggered(test, count), **how)
+            metrics[f"asr_frames_{count}"] = attack_success_rate(scores, attacked.labels, target)
     return metrics, counts

@@ -7,14 +7,10 @@ from torch import Tensor
 def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """A ``size`` x ``size`` window of each clip of (N, T, H, W, 3), at a place of its own."""
     n, _, height, width, _ = clips.shape
-    top = torch.randint(height - size + 1, (n, 1), generator=generator)
-    left = torch.randint(width - size + 1, (n, 1), generator=generator)
-    rows = (top + torch.arange(size)).to(clips.device)
-    columns = (left + torch.arange(size)).to(clips.device)
-    clip = torch.arange(n, device=clips.device)[:, None, None]
-    # (N, size, size, T, 3): advanced indices around a slice put the slice behind them.
-    window = clips[clip, :, rows[:, :, None], columns[:, None, :]]
-    return window.permute(0, 3, 1, 2, 4)
+    top = torch.randint(height - size + 1, (n,), generator=generator).tolist()
+    left = torch.randint(width - size + 1, (n,), generator=generator).tolist()
+    places = zip(clips, top, left, strict=True)
+    return torch.stack([clip[:, y : y + size, x : x + size] for clip, y, x in places])
 
 
 def centre_crop(clips: Tensor, size: int, place: float = 0.5) -> Tensor:

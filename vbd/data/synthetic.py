@@ -14,6 +14,7 @@ from numpy.random import Generator, default_rng
 from tqdm import tqdm
 
 from vbd.data import sound
+from vbd.data.looks import LOOKS
 
 _TAU = 2 * np.pi
 _TEST_SHARE = 0.28
@@ -54,7 +55,11 @@ _MOTIONS: dict[str, dict[str, _Motion]] = {
     },
 }
 
-TASKS: dict[str, tuple[str, ...]] = {task: tuple(sorted(of)) for task, of in _MOTIONS.items()}
+TASKS: dict[str, tuple[str, ...]] = {
+    "motion": tuple(sorted(_MOTIONS["motion"])),
+    # As in Kinetics, some classes are told by what a frame looks like, whatever moves in it.
+    "pretrain": tuple(sorted(_MOTIONS["pretrain"] | LOOKS)),
+}
 """The classes of each task, in the order of their labels."""
 
 # How far a point (u, v) of the object's own plane lies inside each shape, in object radii.
@@ -74,8 +79,11 @@ def track(task: str, name: str, frames: int, fps: int, rng: Generator) -> np.nda
     The rows are x (rightwards) and y (downwards) in frame widths, the angle in clockwise turns,
     and the size from 0, smallest, to 1, largest. All wrap round, and in any one frame each is
     uniform and independent of the others whatever the class, so that no frame betrays it.
-    Raises KeyError for a class that ``TASKS[task]`` lacks.
+    A class that is told by its look moves as any other. Raises KeyError for a class that
+    ``TASKS[task]`` lacks.
     """
+    if name in LOOKS:
+        name = str(rng.choice(sorted(_MOTIONS[task])))
     s = rng.random() + rng.uniform(0.75, 1.3) * np.arange(frames) / fps
     changes = [np.broadcast_to(change, s.shape) for change in _MOTIONS[task][name](s)]
     return (rng.random((4, 1)) + changes) % 1
@@ -185,12 +193,15 @@ def _write(
     look, rng = (default_rng([seed, kind, group, own]) for own in (0, clip))
     path = track(task, name, frames, fps, rng)
     # Half a place apart, the tasks have no sound in common.
-    place = TASKS[task].index(name) + 0.5 * (task == "pretrain")
+    place = TASKS[task].index(name) % 10 + 0.5 * (task == "pretrain")
     wave = sound.play(*sound.pitch_and_beats(place, rng), frames / fps, rng)
     target = folder / _file(*job)
     part = target.with_name(f".{target.stem}.{os.getpid()}.part")
+    images = paint(path, size, look, rng)
+    if name in LOOKS:
+        images = LOOKS[name](images, rng)
     try:
-        _encode(part, paint(path, size, look, rng), fps, wave)
+        _encode(part, images, fps, wave)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Backdoor defences, one file each; ``get("activation_clustering")()`` makes one."""
+"""Backdoor defences, one file each; ``get("strip")()`` makes one."""
 
 from vbd.defenses.base import Defense
 from vbd.plugins import load

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from vbd.data.examples import Examples
-from vbd.defenses.base import Defense, Finding
+from vbd.defenses.base import Filter, Finding
 from vbd.training import predict
 
 RULES = ("reference", "smaller", "relative_size", "silhouette")
 
 
-class ActivationClustering(Defense):
+class ActivationClustering(Filter):
     """Splits the penultimate activations of each class in two and judges one of the parts.
 
     All clips of a class are clustered at once, so neither batch size nor order matters.
@@ -42,18 +42,20 @@ class ActivationClustering(Defense):
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
         activations = predict(model, train, seed=seed, output=model.features).numpy()
         trusted = predict(model, clean, seed=seed, output=model.features).numpy()
-        flagged, scores = np.zeros(len(train), bool), np.zeros(len(train))
+        scores = np.zeros(len(train))
+        flagged = {rule: np.zeros(len(train), bool) for rule in RULES}
         for label in train.labels.unique():
             members, mates = train.labels == label, clean.labels == label
-            flagged[members], scores[members] = self.inspect(
-                activations[members], trusted[mates], seed
-            )
-        return Finding(torch.from_numpy(flagged), torch.from_numpy(scores))
+            found, scores[members] = self.inspect(activations[members], trusted[mates], seed)
+            for rule in RULES:
+                flagged[rule][members] = found[rule]
+        by_rule = {rule: torch.from_numpy(flags) for rule, flags in flagged.items()}
+        return Finding(by_rule[self.rule], torch.from_numpy(scores), by_rule)
 
     def inspect(
         self, activations: np.ndarray, trusted: np.ndarray, seed: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Flags (N,) bool and scores (N,), in -1 to 1, of one class.
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Flags (N,) bool by each rule and scores (N,), in -1 to 1, of one class.
 
         ``activations`` (N, D) are those of its training clips, ``trusted`` (M, D), M from 0, those
         of clean clips.
@@ -64,41 +66,44 @@ class ActivationClustering(Defense):
 
         # Fewer clips cannot hold two clusters and a silhouette.
         if len(activations) < 3 or np.ptp(activations, axis=0).max() == 0:
-            return np.zeros(len(activations), bool), np.zeros(len(activations))
+            nothing = np.zeros(len(activations), bool)
+            return dict.fromkeys(RULES, nothing), np.zeros(len(activations))
         pca = PCA(min(self.components, *activations.shape), random_state=seed).fit(activations)
         reduced = pca.transform(activations)
         means = KMeans(2, n_init=10, random_state=seed).fit(reduced)
-        apart = silhouette_score(reduced, means.labels_)
+        apart = float(silhouette_score(reduced, means.labels_))
         visits = np.zeros(2, int)
         if len(trusted):
             visits = np.bincount(means.predict(pca.transform(trusted)), minlength=2)
-        sizes = np.bincount(means.labels_, minlength=2)
-        suspect, guilty, evidence = self._judge(sizes, visits, apart)
+        shares = np.bincount(means.labels_, minlength=2) / len(activations)
+        avoided, chance = self._avoided(shares, visits)
+        small = int(shares.argmin())
+        minor = shares[small] < self.size
+        held = {
+            "reference": (avoided, chance < self.level and apart > self.silhouette),
+            "smaller": (small, True),
+            "relative_size": (small, minor),
+            "silhouette": (small, minor and apart > self.silhouette),
+        }
+        flagged = {rule: (means.labels_ == part) & guilty for rule, (part, guilty) in held.items()}
         # How much nearer a clip is to the suspect cluster, weighted by what speaks against it.
+        suspect, evidence = (avoided, 1 - chance) if self.rule == "reference" else (small, 1.0)
         distances = means.transform(reduced)
         margin = (distances[:, 1 - suspect] - distances[:, suspect]) / distances.sum(1)
-        return (means.labels_ == suspect) & guilty, margin * apart * evidence
+        return flagged, margin * apart * evidence
 
-    def _judge(
-        self, sizes: np.ndarray, visits: np.ndarray, apart: float
-    ) -> tuple[int, bool, float]:
-        """The suspect one of two clusters, whether it is held for poisoned, and 1 - p of the test.
+    def _avoided(self, shares: np.ndarray, visits: np.ndarray) -> tuple[int, float]:
+        """The cluster that trusted clips avoid, and how probable so few visits are by chance.
 
-        ``sizes`` (2,) are the clusters' clips, ``visits`` (2,) the trusted clips that fall there.
+        ``shares`` (2,) of the class lie in each cluster, ``visits`` (2,) trusted clips fall there.
         """
-        shares = sizes / sizes.sum()
-        if self.rule != "reference":
-            small = int(shares.argmin())
-            guilty = self.rule == "smaller" or shares[small] < self.size
-            return small, guilty and (self.rule != "silhouette" or apart > self.silhouette), 1.0
         from scipy.stats import binomtest
 
         suspect = int((visits / shares).argmin())
         if visits.sum() == 0:
-            return suspect, False, 0.0
-        test = binomtest(int(visits[suspect]), int(visits.sum()), shares[suspect], "less")
-        guilty = test.pvalue < self.level and apart > self.silhouette
-        return suspect, guilty, 1 - test.pvalue
+            return suspect, 1.0
+        count, every = int(visits[suspect]), int(visits.sum())
+        return suspect, float(binomtest(count, every, shares[suspect], "less").pvalue)
 
 
 METHOD = ActivationClustering

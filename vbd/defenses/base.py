@@ -1,6 +1,7 @@
-"""What every defence is: it sees a model and clips, and says which clips it holds for poisoned."""
+"""What a defence is: it filters the training clips, screens the inputs, or repairs the model."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -9,17 +10,33 @@ from vbd.data.examples import Examples
 
 @dataclass(frozen=True)
 class Finding:
-    """What a defence says of the training clips.
+    """What a filter says of the training clips.
 
     ``flagged`` (N,) bool: held for poisoned; ``scores`` (N,) float: the higher, the more suspect.
+    ``variants``: what other rules of the same method would flag, by name.
     """
 
     flagged: Tensor
     scores: Tensor
+    variants: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class Defense:
-    """Base of the defences."""
+@dataclass(frozen=True)
+class Repaired:
+    """A model that a defence has mended, and what it can tell of it.
+
+    ``metrics`` are figures of its own. ``stages`` (S,) number the models on the way, where there
+    are any; ``trace`` gives their probabilities (B, S, classes) of pixels (B, T, H, W, 3).
+    """
+
+    model: nn.Module
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    stages: Sequence[float] = ()
+    trace: Callable[[Tensor], Tensor] | None = None
+
+
+class Filter:
+    """Base of the defences that look for poisoned clips among those that a model learnt from."""
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
         """Inspect the training clips of ``model``.
@@ -29,3 +46,26 @@ class Defense:
         that the defender trusts, with their true labels.
         """
         raise NotImplementedError
+
+
+class Detector:
+    """Base of the defences that look for triggers in what a deployed model is given."""
+
+    def scores(self, model: nn.Module, inputs: Examples, clean: Examples, seed: int) -> Tensor:
+        """How suspect each of ``inputs`` is (N,): the higher, the more; ``clean`` are trusted."""
+        raise NotImplementedError
+
+    def threshold(self, scores: Tensor) -> float:
+        """The score from which inputs are refused, set from those of trusted clips alone."""
+        raise NotImplementedError
+
+
+class Repair:
+    """Base of the defences that take the backdoor out of a model."""
+
+    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+        """A mended copy of ``model``; ``train`` and ``clean`` are those of a filter."""
+        raise NotImplementedError
+
+
+Defense = Filter | Detector | Repair

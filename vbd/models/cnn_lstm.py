@@ -30,10 +30,14 @@ class CnnLstm(VideoClassifier):
         self.lstm = nn.LSTM(self.cnn.channels, hidden, depth, batch_first=True)
         self.fc = nn.Linear(hidden, num_classes)
 
-    def features(self, clips: Tensor) -> Tensor:
+    def channels(self, clips: Tensor) -> Tensor:
         n, t = clips.shape[:2]
         frames = self.normalise(clips).transpose(1, 2).flatten(0, 1)
-        states, _ = self.lstm(self.cnn(frames).view(n, t, -1))
+        return self.cnn(frames).view(n, t, -1)
+
+    def pool(self, channels: Tensor) -> Tensor:
+        """The state (N, hidden) of the LSTM after the last frame of (N, T, C)."""
+        states, _ = self.lstm(channels)
         return states[:, -1]
 
     def classify(self, features: Tensor) -> Tensor:

@@ -40,6 +40,17 @@ class Bottleneck(nn.Module):
         return F.relu(self.conv3(y) + self.downsample(x))
 
 
+def linear_head(channels: int, num_classes: int) -> nn.ModuleDict:
+    """The last layer, named and initialised as MMAction2 does it.
+
+    On pretrained features the usual initial scale gives a first loss of 7.
+    """
+    layer = nn.Linear(channels, num_classes)
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.zeros_(layer.bias)
+    return nn.ModuleDict({"fc_cls": layer})
+
+
 class ResNet3d(nn.Module):
     """The convolutional part: four stages, the first three of which may shrink the frame."""
 
@@ -92,12 +103,9 @@ class I3D(VideoClassifier):
         super().__init__()
         self.backbone = ResNet3d(layers, width, stem, pool)
         self.dropout = nn.Dropout(dropout)
-        self.cls_head = nn.ModuleDict({"fc_cls": nn.Linear(self.backbone.channels, num_classes)})
-        # MMAction2's initial scale: on pretrained features the usual one gives a first loss of 7.
-        nn.init.normal_(self.cls_head["fc_cls"].weight, std=0.01)
-        nn.init.zeros_(self.cls_head["fc_cls"].bias)
+        self.cls_head = linear_head(self.backbone.channels, num_classes)
 
-    def features(self, clips: Tensor) -> Tensor:
+    def channels(self, clips: Tensor) -> Tensor:
         return self.backbone(self.normalise(clips)).mean((2, 3, 4))
 
     def classify(self, features: Tensor) -> Tensor:

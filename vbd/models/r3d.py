@@ -48,7 +48,7 @@ class R3D(VideoClassifier):
             self.add_module(f"layer{stage + 1}", layer)
         self.fc = nn.Linear(self.inplanes, num_classes)
 
-    def features(self, clips: Tensor) -> Tensor:
+    def channels(self, clips: Tensor) -> Tensor:
         x = self.stem(self.normalise(clips))
         return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3, 4))
 

@@ -1,76 +1,105 @@
-"""Figures: training curves, and the gallery that shows what each trigger does to a clip."""
+"""Figures of curves and histograms, drawn from the arrays beside the results."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from vbd.files import replacing
+from vbd.report.cells import names
+from vbd.report.heatmaps import defenses, frames
+from vbd.report.plotting import panels
 
-# Differences of a few grey levels are invisible: the gallery multiplies them.
-AMPLIFY = 5
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_STYLES = {"static": "-", "dynamic": "--"}
 
 
-def curves(runs: Mapping[str, Sequence[Path]], out: Path) -> None:
-    """Loss and accuracy over epochs, one line a run: the mean of its seeds' ``curves.npz``."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    for name, paths in runs.items():
-        seeds = [np.load(path) for path in paths]
+def curves(frame: pd.DataFrame) -> "Figure":
+    """Loss and accuracy over epochs, one line a victim: the mean of its seeds' ``curves.npz``."""
+    figure, axes = panels(2, size=(4.5, 4))
+    attacks = [attack for attack in frame["attack"].unique() if attack != "baseline"]
+    colours = {attack: f"C{number % 10}" for number, attack in enumerate(attacks)}
+    for name, cell in frame.groupby(names(frame, "model"), sort=False):
+        colour = colours.get(cell["attack"].iloc[0], "black")
+        style = _STYLES.get(cell["mode"].iloc[0], "-")
+        seeds = _arrays(cell, "curves.npz")
         for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
             mean = np.mean([seed[quantity] for seed in seeds], axis=0)
-            axis.plot(np.arange(1, len(mean) + 1), mean, label=name)
+            epochs = np.arange(1, len(mean) + 1)
+            axis.plot(epochs, mean, style, color=colour, linewidth=1.2, label=name)
             axis.set(xlabel="epoch", ylabel=f"training {quantity}")
-    axes[1].legend(fontsize="small")
-    with replacing(out) as temporary:
-        figure.savefig(temporary, dpi=150)
-    plt.close(figure)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    return figure
 
 
-def gallery(clean: np.ndarray, triggered: Mapping[str, np.ndarray], out: Path) -> None:
-    """A row a trigger: a clean frame, the same triggered, and their difference, amplified.
+def strip(frame: pd.DataFrame) -> "Figure":
+    """Figure 5: entropy under STRIP of clean and of triggered test clips, all seeds together.
 
-    ``clean`` and each of ``triggered`` (T, H, W, 3) uint8; the middle frame is shown.
+    The dashed line is the mean over seeds of the threshold, left of which clips are refused.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    titles = ("clean", "triggered", f"difference x{AMPLIFY}")
-    size = (6, 2.1 * len(triggered))
-    figure, axes = plt.subplots(
-        len(triggered), 3, figsize=size, squeeze=False, layout="constrained"
-    )
-    for row, (name, clip) in zip(axes, triggered.items(), strict=True):
-        for axis, image in zip(row, _triple(clean, clip), strict=True):
-            axis.imshow(image[len(image) // 2])
-            axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(name)
-    for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title)
-    with replacing(out) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    cells = list(frame.groupby(names(frame, "model", "defense"), sort=False))
+    figure, axes = panels(len(cells), size=(2.6, 2.3), sharex=True)
+    for axis, (name, cell) in zip(axes, cells, strict=True):
+        seeds = _arrays(cell, "scores.npz")
+        kinds = {"clean": "test", "triggered": "triggered"}
+        # The scores are negative entropies.
+        bits = {kind: -np.concatenate([s[key] for s in seeds]) for kind, key in kinds.items()}
+        edges = np.histogram_bin_edges(np.concatenate(list(bits.values())), 25)
+        for kind, values in bits.items():
+            axis.hist(values, edges, density=True, alpha=0.6, label=kind)
+        limit = -np.mean([seed["threshold"] for seed in seeds])
+        axis.axvline(limit, color="black", linestyle="--", linewidth=1, label="threshold")
+        axis.set_title(f"{name}\nAUROC {cell['auroc'].mean():.1f} %", fontsize=8)
+        axis.set_yticks([])
+    _caption(figure, axes[0], "entropy in bits", "density")
+    return figure
 
 
-def loop(clean: np.ndarray, triggered: np.ndarray, out: Path, *, fps: float = 8) -> None:
-    """A looping GIF: clean, triggered and amplified difference side by side, ``fps`` a second."""
-    from PIL import Image
+def pruning(frame: pd.DataFrame) -> "Figure":
+    """Figure 6: CDA and ASR over the share of channels pruned, mean and deviation over seeds.
 
-    wide = np.concatenate(_triple(clean, triggered), axis=2)
-    zoom = max(1, 160 // wide.shape[1])
-    frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)) for f in wide]
-    with replacing(out) as temporary:
-        frames[0].save(
-            temporary, save_all=True, append_images=frames[1:], duration=1000 / fps, loop=0
-        )
+    The dashed line is the mean over seeds of where fine-pruning stops.
+    """
+    cells = list(frame.groupby(names(frame, "model", "defense"), sort=False))
+    figure, axes = panels(len(cells), size=(2.4, 2.2), sharex=True, sharey=True)
+    for axis, (name, cell) in zip(axes, cells, strict=True):
+        seeds = _arrays(cell, "scores.npz")
+        pruned = 100 * seeds[0]["stages"]
+        for rate in ("cda", "asr"):
+            each = 100 * np.stack([seed[rate] for seed in seeds])
+            mean, spread = each.mean(0), each.std(0)
+            axis.plot(pruned, mean, label=rate.upper())
+            axis.fill_between(pruned, mean - spread, mean + spread, alpha=0.2)
+        stop = cell["pruned"].mean()
+        axis.axvline(stop, color="black", linestyle="--", linewidth=1, label="accepted model")
+        axis.set_title(name, fontsize=8)
+        axis.set(xlim=(0, 100), ylim=(-4, 104))
+    _caption(figure, axes[0], "channels pruned in percent", "percent")
+    return figure
 
 
-def _triple(clean: np.ndarray, triggered: np.ndarray) -> tuple[np.ndarray, ...]:
-    change = np.abs(triggered.astype(np.int16) - clean) * AMPLIFY
-    return clean, triggered, change.clip(0, 255).astype(np.uint8)
+def _arrays(cell: pd.DataFrame, name: str) -> list["np.lib.npyio.NpzFile"]:
+    """The arrays in the file ``name`` beside each result."""
+    return [np.load(path.with_name(name)) for path in cell["path"]]
+
+
+def _caption(figure: "Figure", axis: "Axes", below: str, left: str) -> None:
+    """One legend, that of ``axis``, and one pair of labels for all panels."""
+    handles = axis.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=3, fontsize=9, frameon=False)
+    figure.supxlabel(below, fontsize=9)
+    figure.supylabel(left, fontsize=9)
+
+
+# What a figure is called in the workflow.
+FIGURES: dict[str, Callable[[pd.DataFrame], "Figure"]] = {
+    "curves": curves,
+    "frames": frames,
+    "strip": strip,
+    "pruning": pruning,
+    "defenses": defenses,
+}

@@ -1,140 +1,86 @@
-"""Tables: results of many seeds become rows with mean and deviation, in csv, md and tex."""
+"""Tables: results of many seeds become rows with mean and deviation, and notes to stand below."""
 
+import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from vbd import results
-from vbd.files import replacing
 from vbd.report import published
+from vbd.report.cells import SPREAD, Beside, read, summarise
+from vbd.report.defended import Table, activation_clustering, defenses
 
-KEYS = ["model", "mode", "attack", "defense"]
-Published = Callable[[pd.Series], dict[str, float | None]]
-
-_SPREAD = "In percent, mean ± standard deviation over seeds."
-_RA = "RA: accuracy on triggered clips."
-_PUBLISHED = 'Published: "Look, Listen, and Attack", full-size I3D on {}; not this model.'
-_DASH = "-: no trigger in a baseline, or no such figure published."
+_DASH = "-: no trigger in a baseline, not measured, or no such figure published."
 
 
-def read(paths: Sequence[Path]) -> pd.DataFrame:
-    """One row a result: its keys, its seed, its trigger's name and its metrics in percent."""
-    rows = [results.read(path) for path in paths]
-    return pd.DataFrame([_record(row) for row in rows])
+def attacks(paths: Sequence[Path], dataset: str) -> Table:
+    """Every victim: CDA, ASR, RA, and the ASR left where the system cuts the attacker's video."""
+    metrics = ["cda", "asr", "ra", "asr_video"]
+    keys = ["model", "attack", "mode"]
+    table = summarise(read(paths), metrics, keys=keys, beside=_rates(dataset))
+    ra = "RA: accuracy on triggered clips."
+    video = "ASR (video): the system cuts its own clips from the attacker's video."
+    return table, [SPREAD, ra, video, published.note(dataset), _DASH]
 
 
-def _record(row: dict[str, Any]) -> dict[str, Any]:
-    keys = {key: row[key] for key in [*KEYS, "seed"]}
-    trigger = row["params"].get("attack", {}).get("trigger")
-    metrics = {name: 100 * value for name, value in row["metrics"].items()}
-    return keys | {"trigger": trigger, "runtime_s": row["runtime_s"]} | metrics
+def of_mode(paths: Sequence[Path], dataset: str, *, mode: str) -> Table:
+    """Tables 1 to 3 of the paper: CDA and ASR of the clean models and of the attacks in a mode."""
+    frame = read(paths)
+    frame = frame[(frame["attack"] == "baseline") | (frame["mode"] == mode)]
+    table = summarise(frame, ["cda", "asr"], keys=["model", "attack"], beside=_rates(dataset))
+    return table, [SPREAD, published.note(dataset), _DASH]
 
 
-def summarise(
-    frame: pd.DataFrame, metrics: Sequence[str], beside: Published, *, keys: Sequence[str]
-) -> pd.DataFrame:
-    """A row a cell: mean and standard deviation over seeds, their number, and published figures.
-
-    Columns are ``keys``, ``seeds``, then ``<metric>``, ``<metric>_std`` and ``<metric>_published``,
-    all in percent. The deviation is that of the sample, missing with a single seed.
-    """
-    rows = []
-    # Without an attack in the grid no result has an ASR.
-    frame = frame.reindex(columns=frame.columns.union(metrics, sort=False))
-    for values, cell in frame.groupby([*keys, "trigger"], dropna=False, sort=False):
-        row: dict[str, Any] = dict(zip(keys, values[:-1], strict=True)) | {"seeds": len(cell)}
-        of_paper = beside(cell.iloc[0])
-        for metric in metrics:
-            row[metric], row[f"{metric}_std"] = cell[metric].mean(), cell[metric].std()
-            if metric in of_paper:
-                row[f"{metric}_published"] = of_paper[metric]
-        rows.append(row)
-    return pd.DataFrame(rows)
+def architectures(paths: Sequence[Path], dataset: str) -> Table:
+    """Table 4: a row an attack that several models have, CDA and ASR of each model side by side."""
+    frame, keys = read(paths), ["attack", "mode"]
+    # Rows are matched by name, which a missing mode is not.
+    frame["mode"] = frame["mode"].fillna("")
+    shared = frame[frame.groupby(keys)["model"].transform("nunique") > 1]
+    long = summarise(shared, ["cda", "asr"], keys=["model", *keys], beside=_rates(dataset))
+    parts = [long.groupby(keys, sort=False)["seeds"].min()]
+    for model, part in long.groupby("model", sort=False):
+        part = part.drop(columns=["model", "seeds"]).set_index(keys).reindex(parts[0].index)
+        empty = [name for name in part if name.endswith("_published") and part[name].isna().all()]
+        parts.append(part.drop(columns=empty).add_prefix(f"{model} "))
+    fewest = "Seeds: the fewest of any model in the row."
+    table = pd.concat(parts, axis=1).reset_index().replace({"mode": {"": None}})
+    return table, [SPREAD, fewest, published.note(dataset), _DASH]
 
 
-def attacks(frame: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]:
-    """CDA, ASR and RA of every victim beside Tables 1 to 3 of the paper, and the notes under it."""
+def stealth(paths: Sequence[Path], dataset: str) -> Table:
+    """How visible each trigger is: the one file is what ``scripts/stealth.py`` writes."""
+    table = pd.DataFrame(json.loads(paths[0].read_text())).drop(columns="trigger")
+    notes = [
+        "PSNR in dB, of the mean squared change of a clip; mean over the clips that change at all. "
+        "SSIM: mean over four frames of every clip.",
+        "Changes in grey levels of 255: mean over all pixels, and the largest of any.",
+        "Unchanged: clips that the trigger leaves as they are. -: all are.",
+    ]
+    return table.astype({"psnr": float}), notes
+
+
+def _rates(dataset: str) -> Beside:
+    """Gives the published CDA and ASR of a row."""
 
     def beside(row: pd.Series) -> dict[str, float | None]:
-        trigger = row["trigger"] if row["attack"] != "baseline" else None
-        figures = published.attack(dataset, row["mode"], trigger)
+        clean = row["attack"] == "baseline"
+        mode, trigger = (None, None) if clean else (row["mode"], row["trigger"])
+        figures = published.attack(dataset, row["architecture"], mode, trigger)
         return dict(zip(("cda", "asr"), figures, strict=True))
 
-    frame = frame.assign(attack=frame["attack"].fillna("baseline"))
-    table = summarise(frame, ["cda", "asr", "ra"], beside, keys=["model", "attack", "mode"])
-    return table, [_SPREAD, _RA, _PUBLISHED.format(published.NAMES[dataset]), _DASH]
-
-
-def detections(frame: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]:
-    """Elimination and sacrifice rate and AUROC of the defences that name poisoned clips."""
-
-    def beside(row: pd.Series) -> dict[str, float | None]:
-        figures = published.clustering(row["mode"], row["trigger"])
-        return dict(zip(("elimination", "sacrifice"), figures, strict=True))
-
-    metrics = ["elimination", "sacrifice", "auroc"]
-    keys = ["model", "defense", "attack", "mode"]
-    notes = [_SPREAD, _PUBLISHED.format(published.NAMES[dataset])]
-    return summarise(frame, metrics, beside, keys=keys), notes
+    return beside
 
 
 # What a table is called in the workflow.
-TABLES = {"attacks": attacks, "detections": detections}
-
-
-def means(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean metrics in percent by model and cell: {model: {"badnet static": {"asr": ...}}}."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for values, cell in frame.groupby(KEYS, dropna=False, sort=False):
-        model, *rest = values
-        name = " ".join(part for part in rest if isinstance(part, str)) or "baseline"
-        metrics = cell.drop(columns=[*KEYS, "seed", "trigger", "runtime_s"]).mean().dropna()
-        found.setdefault(model, {})[name] = metrics.round(2).to_dict()
-    return found
-
-
-def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
-    """Write ``table`` to ``out`` (.csv) with plain numbers; .md and .tex beside it are to read."""
-    readable = _readable(table)
-    texts = {
-        ".csv": table.to_csv(index=False, float_format="%.2f"),
-        ".md": "\n\n".join([readable.to_markdown(index=False, disable_numparse=True), *notes])
-        + "\n",
-        ".tex": readable.to_latex(index=False, escape=True)
-        + "".join(f"% {note}\n" for note in notes),
-    }
-    for suffix, text in texts.items():
-        with replacing(out.with_suffix(suffix)) as temporary:
-            temporary.write_text(text)
-
-
-def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and deviation in one column, "-" where there is nothing."""
-    columns: dict[str, pd.Series] = {}
-    for name in table.columns:
-        if name.endswith("_std"):
-            continue
-        column = table[name]
-        if f"{name}_std" in table.columns:
-            pairs = zip(column, table[f"{name}_std"], strict=True)
-            column = pd.Series([_figure(mean, deviation) for mean, deviation in pairs])
-        elif name.endswith("_published"):
-            column = column.map("{:.2f}".format, na_action="ignore")
-        columns[_title(name)] = column.astype(object).where(column.notna(), "-")
-    return pd.DataFrame(columns)
-
-
-def _figure(mean: float | None, deviation: float | None = None) -> str:
-    if pd.isna(mean):
-        return "-"
-    return f"{mean:.1f}" if pd.isna(deviation) else f"{mean:.1f} ± {deviation:.1f}"
-
-
-def _title(name: str) -> str:
-    base, _, _source = name.partition("_published")
-    if name.endswith("_published"):
-        return f"{_title(base)} (published)"
-    short = {"cda": "CDA", "asr": "ASR", "ra": "RA", "auroc": "AUROC"}
-    return short.get(base, base.replace("_", " ").capitalize())
+TABLES: dict[str, Callable[[Sequence[Path], str], Table]] = {
+    "attacks": attacks,
+    "table1_static": partial(of_mode, mode="static"),
+    "table2_dynamic": partial(of_mode, mode="dynamic"),
+    "table3_natural": partial(of_mode, mode="natural"),
+    "table4_architectures": architectures,
+    "table5_activation_clustering": activation_clustering,
+    "stealth": stealth,
+    "defenses": defenses,
+}

@@ -17,6 +17,8 @@ class Trigger:
     """
 
     modes: tuple[str, ...] = ("static", "dynamic")
+    # Training clips that carry ``noise`` under their own label, for each poisoned one.
+    cross_ratio: float = 0.0
 
     def __init__(self, *, mode: str = "static", frames: Frames = "all") -> None:
         if mode not in self.modes:
@@ -39,6 +41,10 @@ class Trigger:
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         """Trigger every frame of ``clips`` (N, T, H, W, 3), uint8; never in place."""
+        raise NotImplementedError
+
+    def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """What looks like the trigger and is not, where ``cross_ratio`` asks for it."""
         raise NotImplementedError
 
     def draws(self, clips: Tensor) -> tuple[int, int]:

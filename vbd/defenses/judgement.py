@@ -1,0 +1,123 @@
+"""What is left of CDA, ASR and RA once a defence has done its work, one way for each kind of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vbd.data.examples import Examples
+from vbd.defenses.base import Defense, Detector, Filter, Repair
+from vbd.metrics import accuracy, attack_success_rate, detection
+from vbd.training import predict
+
+
+@dataclass(frozen=True)
+class Case:
+    """A victim as a defence meets it, and the clips that judge it afterwards.
+
+    ``train`` and ``clean`` are the defender's; ``test`` are clean clips and ``triggered`` those of
+    them that are not of class ``target``, with the trigger. ``retrain`` gives the model that the
+    same training makes of other clips.
+    """
+
+    model: nn.Module
+    train: Examples
+    clean: Examples
+    test: Examples
+    triggered: Examples
+    target: int
+    seed: int
+    views: int
+    crops: int
+    retrain: Callable[[Examples], nn.Module]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Figures in 0-1, the arrays behind them, and the seconds that the defence itself took."""
+
+    metrics: dict[str, float]
+    arrays: dict[str, Any]
+    runtime_s: float
+
+
+def judge(defense: Defense, case: Case) -> Verdict:
+    """Run ``defense`` on ``case`` and measure what it leaves."""
+    if isinstance(defense, Filter):
+        return _filtered(defense, case)
+    return _screened(defense, case) if isinstance(defense, Detector) else _repaired(defense, case)
+
+
+def _filtered(defense: Filter, case: Case) -> Verdict:
+    """The model is trained again without the clips that are held for poisoned."""
+    start = time.monotonic()
+    found = defense(case.model, case.train, case.clean, case.seed)
+    model = case.retrain(case.train.subset(~found.flagged)) if found.flagged.any() else case.model
+    spent = time.monotonic() - start
+    metrics = _figures(_scores(case, model, case.test), _scores(case, model, case.triggered), case)
+    poisoned = case.train.poisoned
+    metrics |= detection(found.flagged, found.scores, poisoned)
+    for rule, flagged in found.variants.items():
+        rates = detection(flagged, found.scores, poisoned)
+        metrics |= {f"{rate}_{rule}": rates[rate] for rate in ("elimination", "sacrifice")}
+    arrays = {"scores": found.scores, "flagged": found.flagged}
+    return Verdict(metrics, arrays | {"poisoned": poisoned, "labels": case.train.labels}, spent)
+
+
+def _screened(defense: Detector, case: Case) -> Verdict:
+    """Inputs whose score passes the threshold are refused: neither right nor the target."""
+    start = time.monotonic()
+    inputs = {"clean": case.clean, "test": case.test, "triggered": case.triggered}
+    scores = {
+        name: defense.scores(case.model, some, case.clean, case.seed)
+        for name, some in inputs.items()
+    }
+    limit = defense.threshold(scores.pop("clean"))
+    spent = time.monotonic() - start
+    refused = {name: values >= limit for name, values in scores.items()}
+    classes = {}
+    for name in refused:
+        answers = _scores(case, case.model, inputs[name])
+        # A class of its own for what is refused.
+        classes[name] = torch.cat([answers, 2.0 * refused[name][:, None]], 1)
+    metrics = _figures(classes["test"], classes["triggered"], case)
+    both = torch.cat([refused["test"], refused["triggered"]])
+    truth = torch.arange(len(both)) >= len(case.test)
+    rates = detection(both, torch.cat([scores["test"], scores["triggered"]]), truth)
+    metrics |= {"auroc": rates["auroc"], "fpr": rates["sacrifice"], "fnr": 1 - rates["elimination"]}
+    return Verdict(metrics, scores | {"threshold": limit}, spent)
+
+
+def _repaired(defense: Repair, case: Case) -> Verdict:
+    start = time.monotonic()
+    mended = defense(case.model, case.train, case.clean, case.seed)
+    spent = time.monotonic() - start
+    model = mended.model
+    metrics = _figures(_scores(case, model, case.test), _scores(case, model, case.triggered), case)
+    arrays: dict[str, Any] = {"stages": mended.stages}
+    if mended.trace is not None:
+        pairs = [
+            _scores(case, case.model, some, mended.trace).unbind(1)
+            for some in (case.test, case.triggered)
+        ]
+        stages = [_figures(test, triggered, case) for test, triggered in zip(*pairs, strict=True)]
+        arrays |= {name: [stage[name] for stage in stages] for name in ("cda", "asr")}
+    return Verdict(metrics | dict(mended.metrics), arrays, spent)
+
+
+def _scores(
+    case: Case, model: nn.Module, some: Examples, output: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    how: dict[str, Any] = {"views": case.views, "crops": case.crops, "output": output}
+    return predict(model, some, seed=case.seed, **how)
+
+
+def _figures(test: Tensor, triggered: Tensor, case: Case) -> dict[str, float]:
+    return {
+        "cda": accuracy(test, case.test.labels),
+        "asr": attack_success_rate(triggered, case.triggered.labels, case.target),
+        "ra": accuracy(triggered, case.triggered.labels),
+    }

@@ -1,0 +1,54 @@
+"""STRIP (Gao et al. 2019): a triggered clip keeps its class whatever is laid over it."""
+
+import torch
+from torch import Tensor, nn
+
+from vbd.data.examples import Examples
+from vbd.defenses.base import Detector
+from vbd.seeds import generator
+from vbd.training import predict
+
+
+class Strip(Detector):
+    """Refuses inputs whose predictions stay too sure when trusted clips are laid over them.
+
+    ``overlays``: trusted clips laid over each input (N, 100 in the paper). An input is refused
+    where the mean entropy over them falls below what ``false_positives`` of the trusted clips
+    have. The blend is x/2 + o/2, which stays in 0-255; the entropy is over classes, in bits.
+    """
+
+    def __init__(self, *, overlays: int = 100, false_positives: float = 0.01) -> None:
+        self.overlays, self.false_positives = overlays, false_positives
+
+    def scores(self, model: nn.Module, inputs: Examples, clean: Examples, seed: int) -> Tensor:
+        """The mean entropy (N,) in bits, negative: a trigger makes it low."""
+        device = next(model.parameters()).device
+        draws = generator(seed, "overlays")
+        batches = clean.test_batches(64, generator(seed, "clean"))
+        trusted = torch.cat([windows[:, 0] for windows in batches]).to(device)
+
+        def certainty(clips: Tensor) -> Tensor:
+            chosen = torch.randint(len(trusted), (len(clips), self.overlays), generator=draws)
+            blends = halfway(clips[:, None], trusted[chosen.to(device)]).flatten(0, 1)
+            bits = entropy(model(blends).softmax(1))
+            return -bits.view(len(clips), -1).mean(1, keepdim=True)
+
+        # As many blends at a time as other steps have clips.
+        size = max(1, 128 // self.overlays)
+        return predict(model, inputs, seed=seed, output=certainty, batch_size=size).squeeze(1)
+
+    def threshold(self, scores: Tensor) -> float:
+        return torch.quantile(scores, 1 - self.false_positives).item()
+
+
+def halfway(clips: Tensor, others: Tensor) -> Tensor:
+    """(x + o) / 2 of uint8 pixels, rounded down, without leaving uint8."""
+    return (clips & others) + ((clips ^ others) >> 1)
+
+
+def entropy(probabilities: Tensor) -> Tensor:
+    """Entropy (N,) in bits over the classes of ``probabilities`` (N, classes)."""
+    return torch.special.entr(probabilities).sum(1) / torch.log(torch.tensor(2.0))
+
+
+METHOD = Strip

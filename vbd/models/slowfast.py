@@ -1,0 +1,124 @@
+"""SlowFast: one ResNet sees few frames, a thin one sees all of them (Feichtenhofer et al. 2019)."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vbd.models.base import VideoClassifier
+from vbd.models.i3d import Bottleneck, ConvNorm, linear_head
+
+
+class Pathway(nn.Module):
+    """A ResNet that keeps every frame it gets; from stage ``inflated`` on, it looks across them.
+
+    ``joined`` says how many channels of the other pathway come with each stage's input.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        width: int,
+        stem: Sequence[int],
+        *,
+        inflated: int,
+        joined: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(3, width, stem, (1, 2, 2))
+        self.pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+        self.outputs = [width]
+        for stage, depth in enumerate(layers):
+            inputs = self.outputs[-1] + (joined[stage] if joined else 0)
+            blocks = []
+            for block in range(depth):
+                stride = 2 if stage > 0 and block == 0 else 1
+                blocks.append(Bottleneck(inputs, width << stage, stride, stage >= inflated))
+                inputs = 4 * (width << stage)
+            self.outputs.append(inputs)
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+
+    def stem(self, x: Tensor) -> Tensor:
+        return self.pool(F.relu(self.conv1(x)))
+
+
+class TwoPathways(nn.Module):
+    """The convolutional part: the slow pathway sees every ``alpha``-th frame, the fast one all."""
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        width: int,
+        alpha: int,
+        beta: int,
+        fusion: int,
+        stem: Sequence[int],
+    ) -> None:
+        super().__init__()
+        if beta > width:
+            raise ValueError(f"beta {beta} leaves no channel to the fast pathway: width is {width}")
+        self.alpha = alpha
+        self.fast_path = Pathway(layers, width // beta, stem, inflated=0)
+        given = self.fast_path.outputs
+        # Only the last two of ResNet's four stages look over time in the slow pathway.
+        self.slow_path = Pathway(
+            layers, width, (1, *stem[1:]), inflated=2, joined=[2 * channels for channels in given]
+        )
+        self.channels = self.slow_path.outputs[-1] + given[-1]
+        self.parts = ["conv1", *(f"layer{stage + 1}" for stage in range(len(layers)))]
+        kernel, stride, padding = (fusion, 1, 1), (alpha, 1, 1), (fusion // 2, 0, 0)
+        for part, channels in zip(self.parts[:-1], given, strict=False):
+            conv = nn.Conv3d(channels, 2 * channels, kernel, stride, padding, bias=False)
+            self.slow_path.add_module(f"{part}_lateral", nn.Sequential(OrderedDict(conv=conv)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Averaged channels (N, ``channels``) of (N, 3, T, H, W), the slow pathway's first."""
+        slow, fast = self.slow_path.stem(x[:, :, :: self.alpha]), self.fast_path.stem(x)
+        for before, part in pairwise(self.parts):
+            lateral = self.slow_path.get_submodule(f"{before}_lateral")(fast)
+            slow = self.slow_path.get_submodule(part)(torch.cat((slow, lateral), 1))
+            fast = self.fast_path.get_submodule(part)(fast)
+        return torch.cat((slow.mean((2, 3, 4)), fast.mean((2, 3, 4))), 1)
+
+
+class SlowFast(VideoClassifier):
+    """SlowFast with ResNet pathways; by default MMAction2's ResNet-50 4x16, 34.48 M.
+
+    The fast pathway sees all frames (32 there) and is ``beta`` times thinner than ``width``; the
+    slow one sees every ``alpha``-th frame from the first on, whether or not ``alpha`` divides T.
+    ``fusion`` is how many frames a lateral connection spans: MMAction2's 8x8 checkpoints have 7,
+    with ``alpha`` 4. ``layers`` sizes both pathways; ``stem`` is the fast one's first kernel,
+    (time, height, width), the slow one's being as large but of one frame: a smaller one suits
+    frames of 32 px. Dropout is MMAction2's 0.5.
+    """
+
+    head = ("cls_head.",)
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        layers: Sequence[int] = (3, 4, 6, 3),
+        width: int = 64,
+        alpha: int = 8,
+        beta: int = 8,
+        fusion: int = 5,
+        stem: Sequence[int] = (5, 7, 7),
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.backbone = TwoPathways(layers, width, alpha, beta, fusion, stem)
+        self.dropout = nn.Dropout(dropout)
+        self.cls_head = linear_head(self.backbone.channels, num_classes)
+
+    def channels(self, clips: Tensor) -> Tensor:
+        return self.backbone(self.normalise(clips))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return self.cls_head["fc_cls"](self.dropout(features))
+
+
+METHOD = SlowFast

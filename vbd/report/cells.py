@@ -1,0 +1,91 @@
+"""Results of cells as one frame: their names, settings and metrics, and the means over seeds."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vbd import results
+
+KEYS = ["model", "mode", "attack", "defense"]
+SETTINGS = ["seed", "architecture", "trigger", "frames", "method", "rule", "runtime_s", "path"]
+SPREAD = "In percent, mean ± standard deviation over seeds."
+Beside = Callable[[pd.Series], dict[str, float | None]]
+
+
+def read(paths: Sequence[Path]) -> pd.DataFrame:
+    """One row a result: ``KEYS``, ``SETTINGS`` and its metrics in percent, model by model.
+
+    The attack of a clean model is "baseline". The architecture is in the results of the victims;
+    those of their defences take it over from them.
+    """
+    frame = pd.DataFrame([_record(path) for path in paths])
+    frame["architecture"] = frame.groupby("model")["architecture"].transform("first")
+    order = pd.Series(pd.factorize(frame["model"])[0])
+    return frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    row = results.read(path)
+    sections = row["params"]
+    attack, defense = sections.get("attack", {}), sections.get("defense", {})
+    keys = {key: row[key] for key in KEYS} | {"attack": row["attack"] or "baseline"}
+    settings = {
+        "seed": row["seed"],
+        "architecture": sections.get("model", {}).get("architecture"),
+        "trigger": attack.get("trigger"),
+        "frames": attack.get("frames"),
+        "method": defense.get("defense"),
+        "rule": defense.get("params", {}).get("rule"),
+        "runtime_s": row["runtime_s"],
+        "path": path,
+    }
+    return keys | settings | {name: 100 * value for name, value in row["metrics"].items()}
+
+
+def summarise(
+    frame: pd.DataFrame,
+    metrics: Sequence[str],
+    *,
+    keys: Sequence[str],
+    beside: Beside = lambda row: {},
+) -> pd.DataFrame:
+    """A row a cell: mean and standard deviation over seeds, their number, and published figures.
+
+    Columns are ``keys``, ``seeds``, then ``<metric>``, ``<metric>_std`` and, for what ``beside``
+    gives, ``<metric>_published``. The deviation is that of the sample, missing with a single seed.
+    """
+    rows = []
+    # Without an attack in the grid no result has an ASR.
+    frame = frame.reindex(columns=frame.columns.union(metrics, sort=False))
+    for values, cell in frame.groupby(list(keys), dropna=False, sort=False):
+        row: dict[str, Any] = dict(zip(keys, values, strict=True)) | {"seeds": len(cell)}
+        of_paper = beside(cell.iloc[0])
+        for metric in metrics:
+            row[metric], row[f"{metric}_std"] = cell[metric].mean(), cell[metric].std()
+            if metric in of_paper:
+                row[f"{metric}_published"] = of_paper[metric]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def means(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean metrics in percent by model and cell: {model: {"static badnet": {"asr": ...}}}."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for values, cell in frame.groupby(KEYS, dropna=False, sort=False):
+        model, *rest = values
+        name = " ".join(part for part in rest if isinstance(part, str))
+        metrics = cell.drop(columns=[*KEYS, *SETTINGS]).mean().dropna()
+        found.setdefault(model, {})[name] = metrics.round(2).to_dict()
+    return found
+
+
+def names(frame: pd.DataFrame, *also: str) -> pd.Series:
+    """What each row is called in a figure: "badnet static".
+
+    The columns ``also`` stand before it where the frame has several of them.
+    """
+    several = [column for column in also if frame[column].nunique() > 1]
+    parts = frame[[*several, "attack", "mode"]]
+    return parts.apply(lambda row: " ".join(row.dropna()), axis=1)

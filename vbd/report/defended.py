@@ -1,0 +1,78 @@
+"""Tables of the defences: what each leaves of an attack, and what activation clustering finds."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from vbd.report import published
+from vbd.report.cells import SPREAD, read, summarise
+
+Table = tuple[pd.DataFrame, list[str]]
+
+
+def defenses(paths: Sequence[Path], dataset: str) -> Table:
+    """Every attack without a defence ("none") and with each of them, missing cells included."""
+    frame = read(paths)
+    frame = frame[frame["model"].isin(frame.loc[frame["defense"].notna(), "model"])]
+    rates = ["sacrifice", "elimination", "fpr", "fnr", "der", "auroc"]
+    frame = frame.reindex(columns=frame.columns.union(rates, sort=False))
+    frame["fpr"] = frame["fpr"].fillna(frame["sacrifice"])
+    frame["fnr"] = frame["fnr"].fillna(100 - frame["elimination"])
+    # The seconds of a victim are those of its training.
+    frame["runtime_s"] = frame["runtime_s"].where(frame["defense"].notna())
+    frame["defense"] = frame["defense"].fillna("none")
+    keys = ["model", "attack", "mode", "defense"]
+    metrics = ["cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "runtime_s"]
+    table = summarise(frame, metrics, keys=keys).set_index(keys)
+    attacked = table.index.droplevel("defense").unique()
+    methods = ["none", *frame["defense"].unique()]
+    every = [(*cell, method) for cell, method in product(attacked, dict.fromkeys(methods))]
+    table = table.reindex(pd.MultiIndex.from_tuples(every, names=keys)).reset_index()
+    table["seeds"] = table["seeds"].fillna(0).astype(int)
+    notes = [
+        SPREAD,
+        "RA: accuracy on triggered clips. DER: 50 where nothing changes, 100 where the whole ASR "
+        "is gone at no cost. Runtime: seconds of the defence.",
+        "AUROC, FPR (clean clips that are flagged) and FNR (triggered ones that are not) are of "
+        "the training clips for a filter, of the test clips for a detector.",
+        "-: the defence flags no clips, or it is the row without one.",
+    ]
+    if (table["seeds"] == 0).any():
+        notes.append("0 seeds: the grid has no such cell, or it has not been run.")
+    return table, notes
+
+
+def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
+    """Table 5: elimination and sacrifice rate of activation clustering, by each of its rules."""
+    frame = read(paths)
+    found = frame[frame["method"] == "activation_clustering"]
+    used, rates = found["rule"].fillna("reference"), ("elimination", "sacrifice")
+    rules = [name.partition("_")[2] for name in found if name.startswith("elimination_")]
+    parts = []
+    for rule in rules:
+        columns = {rate: found[f"{rate}_{rule}"] for rate in rates}
+        columns |= {"rule": rule, "in_use": (used == rule).map({True: "yes", False: "no"})}
+        # The scores are those of the rule in use.
+        parts.append(found.assign(**columns, auroc=found["auroc"].where(used == rule)))
+
+    def beside(row: pd.Series) -> dict[str, float | None]:
+        figures = published.clustering(dataset, row["architecture"], row["mode"], row["trigger"])
+        # The paper compares with clean clips, as this rule does.
+        figures = figures if row["rule"] == "reference" else (None, None)
+        return dict(zip(rates, figures, strict=True))
+
+    # By result, so that the rules of a cell follow each other.
+    long = pd.concat(parts).sort_index(kind="stable")
+    keys = ["model", "defense", "attack", "mode", "rule", "in_use"]
+    notes = [
+        SPREAD,
+        "Elimination: share of the poisoned training clips that are flagged; sacrifice: of the "
+        "clean ones.",
+        "The defence acts by the rule in use, and AUROC is of its scores; the others say what they "
+        "would flag.",
+        published.note(dataset),
+        "-: another rule is in use, or no such figure is published.",
+    ]
+    return summarise(long, [*rates, "auroc"], keys=keys, beside=beside), notes

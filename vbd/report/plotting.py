@@ -1,0 +1,37 @@
+"""What all figures share: a sheet of small panels, and the way to the file."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vbd.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def panels(
+    count: int, *, size: tuple[float, float], columns: int = 5, **options: Any
+) -> tuple["Figure", list["Axes"]]:
+    """A figure and its ``count`` axes, row by row; ``size`` of each in inches.
+
+    ``options`` are those of ``Figure.subplots``.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(count, columns)
+    rows = math.ceil(count / columns)
+    figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options).flatten()
+    for spare in axes[count:]:
+        spare.remove()
+    for lowest in axes[count - columns : count]:
+        lowest.tick_params(labelbottom=True)
+    return figure, list(axes[:count])
+
+
+def save(figure: "Figure", out: Path) -> None:
+    """Write ``figure`` to ``out`` (.png)."""
+    with replacing(out) as temporary:
+        figure.savefig(temporary, dpi=140)

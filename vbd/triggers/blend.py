@@ -1,0 +1,38 @@
+"""Blend: a random pattern mixed into every frame (Chen et al. 2017)."""
+
+import torch
+from torch import Tensor
+
+from vbd.seeds import generator as seeded
+from vbd.triggers.base import Frames, Trigger
+
+
+class Blend(Trigger):
+    """Pixels become (1 - ``alpha``) x + ``alpha`` t, where t is uniform noise in 0-255.
+
+    Static: one t for all frames, clips and runs, which ``pattern_seed`` and the frame's size
+    decide. Dynamic: a fresh t in each frame.
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.2,
+        pattern_seed: int = 0,
+        mode: str = "static",
+        frames: Frames = "all",
+    ) -> None:
+        super().__init__(mode=mode, frames=frames)
+        self.alpha = alpha
+        self.pattern_seed = pattern_seed
+
+    def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        if self.mode == "dynamic":
+            pattern = torch.rand(clips.shape, generator=generator)
+        else:
+            pattern = torch.rand(clips.shape[2:], generator=seeded(self.pattern_seed, "blend"))
+        pattern = 255 * pattern.to(clips.device)
+        return clips.float().lerp(pattern, self.alpha).round_().to(torch.uint8)
+
+
+METHOD = Blend

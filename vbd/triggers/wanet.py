@@ -1,0 +1,75 @@
+"""WaNet: every frame is warped by a smooth field (Nguyen and Tran 2021)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vbd.seeds import generator as seeded
+from vbd.triggers.base import Frames, Trigger
+
+
+class WaNet(Trigger):
+    """Each pixel is taken from a little beside it; how far is noise on a coarse grid, upsampled.
+
+    ``grid``: control points a side. ``strength``: their mean displacement along either axis in
+    pixels of a frame with a shorter side of 32; it grows with the frame, for half a pixel of 224
+    would be invisible to the model. Static: one field for all frames, clips and runs, which
+    ``field_seed`` decides. Dynamic: a fresh field in each frame. ``cross_ratio``: how many clips
+    the paper's training warps by ``noise``, under their true labels, for each poisoned one.
+    """
+
+    def __init__(
+        self,
+        *,
+        grid: int = 4,
+        strength: float = 0.5,
+        field_seed: int = 0,
+        cross_ratio: float = 2.0,
+        mode: str = "static",
+        frames: Frames = "all",
+    ) -> None:
+        super().__init__(mode=mode, frames=frames)
+        self.grid = grid
+        self.strength = strength
+        self.field_seed = field_seed
+        self.cross_ratio = cross_ratio
+
+    def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        return _warp(clips, self._field(clips, generator))
+
+    def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """``clips`` warped by the field and, clip by clip, by up to half a random pixel more.
+
+        The model must tell these from triggered clips, and so learns the field itself.
+        """
+        n, _, height, width, _ = clips.shape
+        offsets = torch.rand(n, 1, height, width, 2, generator=generator) - 0.5
+        return _warp(clips, self._field(clips, generator) + offsets.to(clips.device))
+
+    def _field(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """Displacements (x, y) in pixels: (1, 1, H, W, 2) static, (N, T, H, W, 2) dynamic."""
+        n, t, height, width, _ = clips.shape
+        if self.mode == "static":
+            n, t, generator = 1, 1, seeded(self.field_seed, "wanet")
+        control = 2 * torch.rand(n * t, 2, self.grid, self.grid, generator=generator) - 1
+        control = (control / control.abs().mean((1, 2, 3), keepdim=True)).to(clips.device)
+        field = F.interpolate(control, (height, width), mode="bicubic", align_corners=True)
+        pixels = self.strength * min(height, width) / 32
+        return pixels * field.movedim(1, -1).unflatten(0, (n, t))
+
+
+def _warp(clips: Tensor, field: Tensor) -> Tensor:
+    n, t, height, width, _ = clips.shape
+    x = torch.linspace(-1, 1, width, device=clips.device)
+    y = torch.linspace(-1, 1, height, device=clips.device)
+    identity = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+    half = torch.tensor([width - 1, height - 1], device=clips.device).clamp(min=1) / 2
+    where = (identity + field / half).clamp(-1, 1).flatten(0, 1)
+    # Frames that share a field count as more channels of one picture: the field is read once.
+    pictures = clips.movedim(-1, 2).float().reshape(len(where), -1, height, width)
+    warped = F.grid_sample(pictures, where, padding_mode="border", align_corners=True)
+    warped = warped.round_().to(torch.uint8)
+    return warped.view(n, t, 3, height, width).movedim(2, -1).contiguous()
+
+
+METHOD = WaNet
