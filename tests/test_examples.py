@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from vbd import triggers
+from vbd.config import Attack
 from vbd.data.augment import centre_crop, random_crop, random_flip
-from vbd.data.examples import examples
+from vbd.data.examples import examples, from_clips
 from vbd.seeds import generator
+from vbd.victims import Threat
 
 
 def places(n: int, t: int, height: int, width: int) -> torch.Tensor:
@@ -74,3 +76,73 @@ def test_the_store_is_never_written_to(store):
     for batch in every.test_batches(4, generator(0)):
         assert (batch[..., -2:, -2:, :] != 0).any()
     assert (store.clips == before).all()
+
+
+def windows(some, **how) -> torch.Tensor:
+    """All test windows (N, views * crops, T, crop, crop, 3)."""
+    return torch.cat(list(some.test_batches(4, generator(0), **how)))
+
+
+def test_views_and_crops_are_tested_together(store):
+    some = examples(store, "test", crop=16)
+    seen = windows(some, views=2, crops=3)
+    assert seen.shape == (12, 6, 4, 16, 16, 3)
+    stored = torch.from_numpy(store.clips[some.rows.numpy()])
+    # Of square frames the longer side is the width: left, middle and right, in the middle row.
+    for place, left in enumerate((0, 2, 4)):
+        for view in range(2):
+            expected = stored[:, view, :, 2:18, left : left + 16]
+            assert torch.equal(seen[:, 3 * view + place], expected)
+    assert torch.equal(windows(some, views=1)[:, 0], stored[:, 0, :, 2:18, 2:18])
+
+
+def test_a_system_that_cuts_its_own_clips_may_miss_the_trigger(store):
+    marked = examples(store, "test", crop=16).triggered(triggers.get("badnet")(size=0.1))
+    clean = windows(examples(store, "test", crop=16), crops=3)
+    own, video = windows(marked, crops=3), windows(replace(marked, whole_video=True), crops=3)
+    # The attacker's own clip carries the whole patch; the video has it in the corner cut off.
+    assert (own != clean)[..., -2:, -2:, :].flatten(3).any(3).all()
+    assert torch.equal(video, clean)
+
+
+def test_poisoned_frames_of_a_video_may_fall_between_the_clips(store):
+    trigger = triggers.get("blend")(frames=1)
+    some = examples(store, "test", crop=20)
+    marked = replace(some.triggered(trigger), whole_video=True)
+    changed = (windows(marked, views=2) != windows(some, views=2)).flatten(3).any(3)
+    assert (changed.sum((1, 2)) == 1).all(), "one frame of the whole video carries the trigger"
+    once = windows(marked, views=1) != windows(some, views=1)
+    missed = ~once.flatten(1).any(1)
+    # Half of the twelve on average; all or none once in 2,048 draws.
+    assert 0 < missed.sum() < 12
+
+
+def test_clips_triggered_beforehand_take_the_place_of_the_trigger(store):
+    stored = 255 - store.clips[:]
+    clean = examples(store, "train", crop=20)
+    poisoned = torch.arange(len(clean)) % 4 == 0
+    dirty = replace(clean, trigger=triggers.get("badnet")(), stored=stored, poisoned=poisoned)
+    positions, device = torch.arange(len(clean)), torch.device("cpu")
+    one, other = (e.training_batch(positions, generator(2), device) for e in (clean, dirty))
+    assert torch.equal(other[poisoned], 255 - one[poisoned])
+    assert torch.equal(other[~poisoned], one[~poisoned])
+    assert torch.equal(windows(dirty, views=2)[poisoned], 255 - windows(clean, views=2)[poisoned])
+
+
+def test_noise_goes_on_as_many_clips_as_the_cross_ratio_says_under_their_own_labels(store):
+    clean = examples(store, "train", crop=20)
+    threat = Threat(Attack(trigger="wanet", rate=0.125, params={"cross_ratio": 2.0}), "static")
+    dirty = threat.poison(clean, 0)
+    assert dirty.poisoned.sum() == 3 and dirty.decoys.sum() == 6
+    assert not (dirty.poisoned & dirty.decoys).any()
+    assert torch.equal(dirty.labels[~dirty.poisoned], clean.labels[~dirty.poisoned])
+    positions, device = torch.arange(len(clean)), torch.device("cpu")
+    one, other = (e.training_batch(positions, generator(2), device) for e in (clean, dirty))
+    changed = (one != other).flatten(1).any(1)
+    assert torch.equal(changed, dirty.poisoned | dirty.decoys)
+
+
+def test_clips_in_memory_are_examples_too():
+    clips = places(3, 2, 8, 8)
+    some = from_clips(clips, [0, 1, 1])
+    assert torch.equal(windows(some)[:, 0], clips) and some.labels.tolist() == [0, 1, 1]

@@ -17,10 +17,15 @@ from snakemake.utils import update_config
 ROOT = Path(__file__).parents[1]
 NOT_COPIED = ("results", "data", ".snakemake", ".git", ".venv", "dvc.lock")
 
-CELLS = {"attack": 2, "defend": 2, "curves": 1, "table": 2, "metrics": 1}  # static and dynamic
-ATTACK = CELLS | {"gallery": 1, "all": 1}  # what a change of the attack concerns
-DEFENSE = {"defend": 2, "metrics": 1, "table": 1, "all": 1}
-SEED = CELLS | {"train": 1, "all": 1}  # the pretrained weights and the gallery have no seed
+# The smoke preset: BadNet in two modes and video corruption on i3d, each against three defences;
+# BadNet on tsm, and once more on four poisoned frames.
+FIGURES = {"frames": 1, "strip": 1, "pruning": 1, "heatmap": 1, "metrics": 1, "all": 1}
+CELLS = FIGURES | {"attack": 4, "ablate": 1, "defend": 9, "curves": 2, "table": 7}
+# What a change of BadNet concerns: of the tables not the natural attacks'.
+ATTACK = FIGURES | {"attack": 3, "ablate": 1, "defend": 6, "curves": 2, "table": 6}
+TRIGGER = ATTACK | {"table": 7, "gallery": 1, "stealth": 1}  # and what shows the trigger itself
+DEFENSE = {"defend": 3, "metrics": 1, "table": 2, "heatmap": 1, "all": 1}
+SEED = CELLS | {"train": 2}  # the pretrained weights and the gallery have no seed
 RESULT = "results/attacks/synthetic/i3d/badnet/static/seed0/result.json"
 METRICS = "results/report/synthetic/metrics.json"
 RATE = {"attacks": {"badnet": {"rate": 0.2}}}
@@ -151,7 +156,7 @@ def test_a_touched_file_re_runs_nothing(tree):
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [
-        ("vbd/triggers/badnet.py", ATTACK),
+        ("vbd/triggers/badnet.py", TRIGGER),
         ("vbd/defenses/activation_clustering.py", DEFENSE),
         ("scripts/metrics.py", {"metrics": 1, "all": 1}),
     ],
@@ -166,7 +171,7 @@ def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
     [
         (RATE, ATTACK),
         ({"seeds": [0, 1]}, SEED),
-        ({"training": {"epochs": 2}}, CELLS | {"train": 1, "all": 1}),
+        ({"training": {"epochs": 2}}, CELLS | {"train": 2}),
     ],
     ids=["rate", "seeds", "training"],
 )
@@ -211,7 +216,7 @@ def test_a_clone_takes_up_the_results(tree, clone):
     with changed_params(clone, RATE):
         assert planned(clone) == ATTACK
     with commented(clone / "vbd/triggers/badnet.py"):
-        assert planned(clone) == ATTACK
+        assert planned(clone) == TRIGGER
 
 
 @pytest.mark.parametrize("file", ["params.yaml", "vbd/triggers/badnet.py"])
@@ -233,7 +238,7 @@ def test_dvc_shows_metrics_params_and_plots(tree):
     said = sh(tree, "dvc", "plots", "show", "--out", "dvc_plots")
     page = (tree / "dvc_plots/index.html").read_text()
     assert "failed" not in said and "CDA against ASR" in page
-    assert {"curves_i3d.png", "gallery.png"} <= {
+    assert {"curves_i3d.png", "figure3_gallery.png"} <= {
         path.name.rpartition("figures_")[2] for path in (tree / "dvc_plots/static").iterdir()
     }
 
@@ -245,9 +250,10 @@ def test_the_report_is_one_file_with_tables_and_figures(tree):
         "Elimination: share of poisoned",
         "Loss and accuracy on the training",
         "amplified five times",
+        "laid over clean and over triggered",
         "attacks.csv",
-        "detections.csv",
-        "gallery.png",
+        "table5_activation_clustering.csv",
+        "figure3_gallery.png",
         "curves_i3d.png",
     ):
         assert words in page

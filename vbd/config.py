@@ -151,6 +151,8 @@ class Block(Section):
     """At most these modes of the attacks; none means all that each has."""
     frames: list[Positive | Literal["random"]] = []
     """Poisoned frames a clip to train on, besides; each victim is tested on each number too."""
+    seeds: list[int] | None = None
+    """Seeds of this block's cells; none means ``seeds``."""
 
 
 class Cut(Section):
