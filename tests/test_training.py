@@ -93,7 +93,15 @@ def step(store_folder: Path, out: Path, seed: int) -> dict:
     clips = store_folder / "clips.npy"
     train_victim(params, clips=clips, weights=None, seed=seed, out=out, names=names)
     defense = {"defense": {"defense": "activation_clustering"}}
-    defend_victim(defense, clips=clips, victim=out / "result.json", name="ac", out=out / "defended")
+    defend_victim(
+        defense,
+        clips=clips,
+        triggered=None,
+        weights=None,
+        victim=out / "result.json",
+        name="ac",
+        out=out / "defended",
+    )
     results = [json.loads(p.read_text()) for p in sorted(out.rglob("result.json"))]
     assert not list(out.glob("resume*")) and not list(out.glob(".*"))
     return [{k: v for k, v in result.items() if k != "runtime_s"} for result in results]
