@@ -44,15 +44,20 @@ def section(*path, without=()):
 def step_params(wc, **sections):
     """What training a victim gets as --params; Snakemake re-runs the step when it changes."""
     sections["dataset"] = section("datasets", wc.dataset)
-    sections["model"] = section("models", wc.model, without=["init"])
+    sections["model"] = section("models", wc.model, without=["init", "training"])
     sections["evaluation"] = section("evaluation")
     return json.dumps(sections)
+
+
+def training(wc):
+    """How the model of a step is trained."""
+    return json.loads(CONFIG.training_of(wc.model).model_dump_json())
 
 
 def attack_params(wc, **changed):
     """What training an attacked model gets, with what an ablation changes in the attack."""
     attack = section("attacks", wc.attack, without=["modes"]) | changed
-    params = json.loads(step_params(wc, training=section("training"), attack=attack))
+    params = json.loads(step_params(wc, training=training(wc), attack=attack))
     params["evaluation"]["frames"] = tested_frames(wc)
     return json.dumps(params)
 

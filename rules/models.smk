@@ -41,7 +41,7 @@ rule train:
     resources:
         gpu=GPU,
     params:
-        p=lambda wc: step_params(wc, training=section("training")),
+        p=lambda wc: step_params(wc, training=training(wc)),
     message:
         "training {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:

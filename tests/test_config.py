@@ -49,6 +49,13 @@ def test_all_mistakes_are_told_at_once():
     assert "seeds" in str(error.value) and "training.epoch: unknown key" in str(error.value)
 
 
+def test_a_model_is_trained_as_its_own_section_says_and_else_as_all_are():
+    models = {"i3d": {"architecture": "i3d", "training": {"epochs": 3}}}
+    config = check({**BASE, "models": {**BASE["models"], **models}})
+    assert config.training_of("i3d") == config.training.model_copy(update={"epochs": 3})
+    assert config.training_of("tsm") == config.training
+
+
 @pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_preset_is_valid(preset):
     values = copy.deepcopy(BASE)

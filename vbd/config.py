@@ -106,6 +106,8 @@ class Model(Section):
     """What the class takes beside the number of classes."""
     init: str = "pretrain"
     """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
+    training: Training = Training()
+    """What this model needs otherwise than ``training`` says; what is left out stays as there."""
 
 
 class Attack(Section):
@@ -194,6 +196,12 @@ class Config(Section):
     """Attacks by name."""
     defenses: dict[Name, Defense] = {}
     """Defences by name."""
+
+    def training_of(self, model: str) -> Training:
+        """How a model is trained: ``training``, with what the model's own section states."""
+        own = self.models[model].training
+        stated = {name: getattr(own, name) for name in own.model_fields_set}
+        return self.training.model_copy(update=stated)
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
