@@ -18,6 +18,7 @@ include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/attacks.smk"
 include: "rules/defenses.smk"
+include: "rules/fusion.smk"
 include: "rules/report.smk"
 
 
@@ -28,6 +29,7 @@ rule all:
         victims=victims(),
         ablated=ablated(),
         defended=defended(),
+        fused=fused(),
         report=report_files(),
 
 
@@ -50,6 +52,11 @@ rule attacks:
 rule defenses:
     input:
         defended=defended(),
+
+
+rule fusion:
+    input:
+        fused=fused(),
 
 
 rule report:

@@ -20,7 +20,7 @@ rule stamp:
 
 rule attack:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=clips,
         triggered=triggered,
         weights=weights,
         code=lambda wc: code("scripts/train.py", model_code(wc), trigger_code(wc)),

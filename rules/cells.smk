@@ -42,6 +42,19 @@ def tested_frames(wc):
     return sorted(counts - {"random"})
 
 
+def fusion_cells():
+    """(dataset, video model, audio model, seed) of every pair that is fused, once."""
+    found = {}
+    for block in CONFIG.fusion:
+        for dataset in block.datasets:
+            seeds = only(cells("datasets", "models"), dataset, block.video)
+            heard = only(cells("datasets", "models"), dataset, block.audio)
+            for *_, seed in seeds:
+                if (dataset, block.audio, seed) in heard:
+                    found[dataset, block.video, block.audio, seed] = block
+    return found
+
+
 def results_of(pattern, cells):
     """The paths of the results of cells."""
     return [pattern.format(*cell) for cell in cells]
@@ -57,6 +70,11 @@ def clips_of(dataset):
     return f"results/data/{dataset}/clips.npy"
 
 
+def is_heard(model):
+    """Whether a model takes in sound."""
+    return CONFIG.models[model].modality == "audio"
+
+
 # The targets of the phases ---------------------------------------------------------------------
 
 
@@ -65,7 +83,10 @@ def data_files():
     names = set(datasets())
     if "pretrain" in {CONFIG.models[model].init for model, _ in cells("models")}:
         names.add(CONFIG.pretraining.dataset)
-    return [clips_of(name) for name in sorted(names)]
+    sounds = {d for d, model, _ in cells("datasets", "models") if is_heard(model)}
+    return [clips_of(name) for name in sorted(names)] + [
+        f"results/data/{name}/sound.npy" for name in sorted(sounds)
+    ]
 
 
 def baselines(dataset=None, model=None):
@@ -97,27 +118,54 @@ def defended(dataset=None):
     return results_of(pattern, only(attack_cells("defenses"), dataset))
 
 
+def fused(dataset=None):
+    """The folders of the audiovisual results."""
+    return results_of("results/fusion/{}/{}/{}/seed{}", only(fusion_cells(), dataset))
+
+
+def embedded(wc, modality):
+    """The embeddings of the victims on one side of a pair, the clean one first."""
+    block = fusion_cells()[wc.dataset, wc.video, wc.audio, int(wc.seed)]
+    model = getattr(block, modality)
+    modes = ["audio"] if modality == "audio" else block.modes
+    found = [f"results/embeddings/{wc.dataset}/{model}/seed{wc.seed}.npz"]
+    pattern = "results/embeddings/{}/{}/{}/{}/seed{}.npz"
+    every = only(attack_cells(), wc.dataset, model)
+    return found + results_of(
+        pattern,
+        [cell for cell in every if cell[3] in modes and cell[4] == int(wc.seed)],
+    )
+
+
 def only(cells, *wanted):
     """The cells that begin with what is wanted, None standing for anything."""
     return [c for c in cells if all(w in (None, part) for w, part in zip(wanted, c))]
 
 
-def attacks_on(dataset):
-    """The attacks that the grid has on a dataset."""
-    return list(dict.fromkeys(cell[2] for cell in only(attack_cells(), dataset)))
+def attacks_on(dataset, modality):
+    """The attacks that the grid has on a dataset's frames or on its sound."""
+    return list(
+        dict.fromkeys(
+            cell[2]
+            for cell in only(attack_cells(), dataset)
+            if is_heard(cell[1]) == (modality == "audio")
+        )
+    )
 
 
 def tables(dataset):
     """The tables that the results of a dataset fill."""
     modes = {"static": "table1_static", "dynamic": "table2_dynamic"}
-    modes["natural"] = "table3_natural"
+    modes |= {"natural": "table3_natural", "audio": "table6_audio"}
     used = only(attack_cells(), dataset)
     there = {cell[3] for cell in used}
     names = ["attacks", *(table for mode, table in modes.items() if mode in there)]
-    if len({cell[1] for cell in used}) > 1:
+    if len({cell[1] for cell in used if cell[3] != "audio"}) > 1:
         names.append("table4_architectures")
     if defenses_of(dataset, "activation_clustering"):
         names.append("table5_activation_clustering")
+    if fused(dataset):
+        names += ["table7_audiovisual", "late_fusion"]
     if used:
         names.append("stealth")
     return [*names, "defenses"] if defended(dataset) else names
@@ -128,8 +176,10 @@ def plots(dataset):
     used = only(cells("datasets", "models"), dataset)
     models = dict.fromkeys(model for _, model, _ in used)
     names = [f"curves_{model}" for model in models]
-    if attacked(dataset):
+    if attacks_on(dataset, "video"):
         names.append("figure3_gallery")
+    if attacks_on(dataset, "audio"):
+        names.append("figure7_spectrograms")
     names += [f"figure4_frames_{model}" for model in models if ablated(dataset, model)]
     if defenses_of(dataset, "strip"):
         names.append("figure5_strip")

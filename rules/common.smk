@@ -24,6 +24,8 @@ wildcard_constraints:
     mode="[a-z0-9_]+",
     frames="[0-9]+|random",
     defense="[a-z0-9_]+",
+    video="[a-z0-9_]+",
+    audio="[a-z0-9_]+",
     seed="[0-9]+",
 
 
@@ -43,9 +45,13 @@ def section(*path, without=()):
 
 def step_params(wc, **sections):
     """What training a victim gets as --params; Snakemake re-runs the step when it changes."""
-    sections["dataset"] = section("datasets", wc.dataset)
+    heard = is_heard(wc.model)
+    # The sound that a video model does not hear must not re-run it.
+    sections["dataset"] = section(
+        "datasets", wc.dataset, without=[] if heard else ["sound_seconds"]
+    )
     sections["model"] = section("models", wc.model, without=["init", "training"])
-    sections["evaluation"] = section("evaluation")
+    sections["evaluation"] = section("evaluation", without=["video"] if heard else [])
     return json.dumps(sections)
 
 

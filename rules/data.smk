@@ -39,7 +39,9 @@ rule decode:
         p=lambda wc: json.dumps(
             {
                 "dataset": section(
-                    "datasets", wc.dataset, without=("crop", "flip", "render")
+                    "datasets",
+                    wc.dataset,
+                    without=("crop", "flip", "render", "sound_seconds"),
                 )
             }
         ),
@@ -48,3 +50,25 @@ rule decode:
     shell:
         "python scripts/decode.py --params {params.p:q} --workers {threads}"
         " --root {input.videos[0]} --out {output.clips} &> {log}"
+
+
+rule sounds:
+    input:
+        clips="results/data/{dataset}/clips.npy",
+        index="results/data/{dataset}/index.csv",
+        videos=videos,
+        code=code("scripts/sounds.py"),
+    output:
+        sound="results/data/{dataset}/sound.npy",
+        states="results/data/{dataset}/sound.csv",
+        summary="results/data/{dataset}/sound.json",
+    log:
+        "results/logs/sounds/{dataset}.log",
+    threads: 16
+    params:
+        p=lambda wc: json.dumps({"dataset": section("datasets", wc.dataset)}),
+    message:
+        "decoding the sound of {wildcards.dataset}"
+    shell:
+        "python scripts/sounds.py --params {params.p:q} --clips {input.clips}"
+        " --workers {threads} --root {input.videos[0]} --out {output.sound} &> {log}"

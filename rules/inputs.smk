@@ -65,6 +65,12 @@ def method(package, name):
 # The inputs of the rules -----------------------------------------------------------------------
 
 
+def clips(wc):
+    """What the model of a step takes in: the frames of the clip store, or its sound."""
+    kind = "sound" if is_heard(wc.model) else "clips"
+    return f"results/data/{wc.dataset}/{kind}.npy"
+
+
 def weights(wc):
     """The file that a victim starts from: none for "scratch"."""
     init = CONFIG.models[wc.model].init
@@ -128,7 +134,7 @@ def videos(wc):
 def table_results(wc):
     """The results that a table is made from."""
     number, _, mode = wc.table.partition("_")
-    if number in ("table1", "table2", "table3"):
+    if number in ("table1", "table2", "table3", "table6"):
         return baselines(wc.dataset) + attacked(wc.dataset, mode=mode)
     if wc.table == "stealth":
         return [f"results/report/{wc.dataset}/stealth.json"]
@@ -137,26 +143,34 @@ def table_results(wc):
     if wc.table == "table5_activation_clustering":
         # The victims say which architecture it was.
         return attacked(wc.dataset) + defenses_of(wc.dataset, "activation_clustering")
+    if wc.table in ("table7_audiovisual", "late_fusion"):
+        return fused(wc.dataset)
     return victims(wc.dataset)
 
 
-def published_dataset(dataset):
+def published_dataset(wc):
     """The dataset of the paper whose figures stand beside ours."""
-    return "hmdb51" if CONFIG.datasets[dataset].reader == "hmdb51" else "ucf101"
+    if wc.table in ("table6_audio", "table7_audiovisual"):
+        return "kinetics_sounds"
+    readers = {"hmdb51": "hmdb51", "kinetics": "kinetics_sounds"}
+    return readers.get(CONFIG.datasets[wc.dataset].reader, "ucf101")
 
 
-def trigger_params(wc):
+def trigger_params(wc, *modalities):
     """The sections of a dataset and of every attack on it."""
     # How many clips carry a trigger, and under which label, changes nothing in what it does.
     without = ["rate", "target", "stored"]
     attacks = {
         name: section("attacks", name, without=without)
-        for name in attacks_on(wc.dataset)
+        for modality in modalities
+        for name in attacks_on(wc.dataset, modality)
     }
     return json.dumps({"dataset": section("datasets", wc.dataset), "attacks": attacks})
 
 
-def trigger_codes(wc, script):
+def trigger_codes(wc, script, *modalities):
     """A script's code and that of every trigger used on a dataset."""
-    triggers = [CONFIG.attacks[name].trigger for name in attacks_on(wc.dataset)]
-    return code(script, *(method("triggers", name) for name in triggers))
+    names = [name for kind in modalities for name in attacks_on(wc.dataset, kind)]
+    return code(
+        script, *(method("triggers", CONFIG.attacks[name].trigger) for name in names)
+    )

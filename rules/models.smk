@@ -3,7 +3,7 @@
 
 rule pretrain:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=clips,
         code=lambda wc: code("scripts/train.py", model_code(wc)),
     output:
         model="results/models/{dataset}/{model}/pretrained/model.safetensors",
@@ -27,7 +27,7 @@ rule pretrain:
 
 rule train:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=clips,
         weights=weights,
         code=lambda wc: code("scripts/train.py", model_code(wc)),
     output:

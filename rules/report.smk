@@ -17,7 +17,7 @@ rule table:
     log:
         "results/logs/table/{dataset}/{table}.log",
     params:
-        published=lambda wc: published_dataset(wc.dataset),
+        published=published_dataset,
     message:
         "table {wildcards.table} of {wildcards.dataset}"
     shell:
@@ -62,7 +62,7 @@ rule curves:
 rule gallery:
     input:
         clips="results/data/{dataset}/clips.npy",
-        code=lambda wc: trigger_codes(wc, "scripts/gallery.py"),
+        code=lambda wc: trigger_codes(wc, "scripts/gallery.py", "video"),
     output:
         sheet=report(
             "results/report/{dataset}/figures/figure3_gallery.png",
@@ -80,7 +80,7 @@ rule gallery:
     log:
         "results/logs/gallery/{dataset}.log",
     params:
-        p=trigger_params,
+        p=lambda wc: trigger_params(wc, "video"),
     message:
         "trigger gallery of {wildcards.dataset}"
     shell:
@@ -91,18 +91,49 @@ rule gallery:
 rule stealth:
     input:
         clips="results/data/{dataset}/clips.npy",
-        code=lambda wc: trigger_codes(wc, "scripts/stealth.py"),
+        sounds=lambda wc: attacks_on(wc.dataset, "audio")
+        and f"results/data/{wc.dataset}/sound.npy",
+        code=lambda wc: trigger_codes(wc, "scripts/stealth.py", "video", "audio"),
     output:
         json="results/report/{dataset}/stealth.json",
     log:
         "results/logs/stealth/{dataset}.log",
     params:
-        p=trigger_params,
+        p=lambda wc: trigger_params(wc, "video", "audio"),
     message:
-        "how visible the triggers on {wildcards.dataset} are"
+        "how visible and audible the triggers on {wildcards.dataset} are"
     shell:
         "python scripts/stealth.py --params {params.p:q} --clips {input.clips}"
-        " --out {output.json} &> {log}"
+        " --sounds {input.sounds} --out {output.json} &> {log}"
+
+
+rule spectrograms:
+    input:
+        sounds="results/data/{dataset}/sound.npy",
+        code=lambda wc: trigger_codes(wc, "scripts/spectrograms.py", "audio"),
+    output:
+        figure=report(
+            "results/report/{dataset}/figures/figure7_spectrograms.png",
+            caption="captions/spectrograms.rst",
+            category="Figures",
+            labels={"dataset": "{dataset}", "figure": "7: spectrograms"},
+        ),
+        wavs=report(
+            directory("results/report/{dataset}/figures/sounds"),
+            patterns=["{sound}.wav"],
+            caption="captions/spectrograms.rst",
+            category="Triggers to listen to",
+            labels={"dataset": "{dataset}", "sound": "{sound}"},
+        ),
+    log:
+        "results/logs/spectrograms/{dataset}.log",
+    params:
+        p=lambda wc: trigger_params(wc, "audio"),
+    message:
+        "figure 7 of {wildcards.dataset}"
+    shell:
+        "python scripts/spectrograms.py --params {params.p:q} --sounds {input.sounds}"
+        " --figure {output.figure} --wavs {output.wavs} &> {log}"
 
 
 rule frames:

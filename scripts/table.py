@@ -10,7 +10,7 @@ from vbd.report.tables import TABLES
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", choices=sorted(TABLES), required=True)
-    results = "result.json files; for the table stealth, the one stealth.json"
+    results = "result.json files; the one stealth.json; folders of audiovisual results"
     parser.add_argument("--results", type=Path, nargs="+", required=True, help=results)
     dataset = "dataset of the published figures beside ours"
     parser.add_argument("--published", choices=published.NAMES, required=True, help=dataset)

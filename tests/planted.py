@@ -65,7 +65,8 @@ def planted(backdoor: bool = True) -> Case:
         labels = labels.masked_fill(poisoned, 0)
     else:
         model.head_weight.data[0, 3] = 0.0
-    train = Examples(pixels[:, None], torch.arange(60), labels, poisoned, 16)
+    rows = torch.arange(60)
+    train = Examples(clips=pixels[:, None], rows=rows, labels=labels, poisoned=poisoned, crop=16)
     shown, truth = clips(10, seed=2)
     others = truth != 0
     return Case(

@@ -60,3 +60,11 @@ def test_stealth_of_small_frames_that_stay_as_they_are():
     found = metrics.stealth(clean, clean)
     assert found["psnr"] is None and found["unchanged"] == 1
     assert found["ssim"] == pytest.approx(1) and found["change_max"] == 0
+
+
+def test_snr_of_known_noise_leaves_out_what_has_none():
+    clean = torch.tensor([[0.5, -0.5], [0.5, 0.5], [0.0, 0.0], [0.2, 0.1]])
+    noisy = clean + torch.tensor([[0.05, 0.05], [0.005, -0.005], [0.1, 0.1], [0.0, 0.0]])
+    # 20 and 40 dB; the third clip is silent and the last does not change.
+    assert metrics.snr_db(clean, noisy) == pytest.approx(30, abs=1e-3)
+    assert metrics.snr_db(clean[2:], noisy[2:]) is None

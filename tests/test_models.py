@@ -22,7 +22,7 @@ def parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", names("vbd.models"))
+@pytest.mark.parametrize("name", sorted(set(names("vbd.models")) - {"audio_resnet"}))
 def test_a_model_takes_pixels_and_splits_into_features_and_head(name):
     model = build(name, 5, **SMALL[name]).eval()
     clips = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8)

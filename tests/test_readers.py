@@ -68,6 +68,76 @@ def test_hmdb_marks_and_groups(tmp_path):
         read("hmdb51", tmp_path, split=1)
 
 
+def kinetics(root: Path, name: str, *rows: str) -> Path:
+    """Put a list into the folder, with the columns of Kinetics-400's own."""
+    lines = ["label,youtube_id,time_start,time_end,split,is_cc", *rows]
+    (root / name).write_text("\n".join(lines))
+    return root
+
+
+def test_kinetics_lists_find_clips_in_any_folder(tmp_path):
+    kinetics(tmp_path, "train.csv", "tap dancing,-aB_c,7,17,train,0", "singing,gone,1,11,train,0")
+    kinetics(tmp_path, "validate.csv", "tap dancing,Zz9,120,130,val,0", "bowling,b,0,10,validate,0")
+    kinetics(tmp_path, "test.csv", "singing,s_000001_x,3.0,13.0,test,0")
+    place(
+        tmp_path, "train/tap dancing/-aB_c_000007_000017.mp4", "b.mkv", "x/y/Zz9_000120_000130.MP4"
+    )
+    place(tmp_path, "x/y/Zz9_000120_000130.MP4", "Zz9_000001_000011.mp4", "s_000001_x.mp4", "a.md")
+    found = read("kinetics", tmp_path)
+    assert splits(found) == {
+        "b.mkv": "test",
+        "s_000001_x.mp4": "test",
+        "train/tap dancing/-aB_c_000007_000017.mp4": "train",
+        "x/y/Zz9_000120_000130.MP4": "test",
+    }
+    assert list(found.rows["group"]) == ["b", "s_000001_x", "-aB_c", "Zz9"]
+    assert list(found.rows["class_name"]) == ["bowling", "singing", "tap dancing", "tap dancing"]
+    assert found.absent == {"singing": 1}
+    assert found.unlisted == 1  # another ten seconds of the same video
+
+
+def test_kinetics_takes_text_lists_and_linked_folders(tmp_path):
+    place(tmp_path / "disk", "tap dancing/a_000001_000011.mp4", "b.mp4")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "clips").symlink_to(tmp_path / "disk")
+    (root / "my_train_list.txt").write_text("tap dancing/a_000001_000011.mp4 tap dancing\n\n")
+    (root / "my_val_list.txt").write_text("elsewhere/b.mp4\t12\n")
+    (root / "label_map.txt").write_text("tap dancing\n")
+    found = read("kinetics", root)
+    path = "clips/tap dancing/a_000001_000011.mp4"
+    assert splits(found) == {"clips/b.mp4": "test", path: "train"}
+    assert list(found.rows["class_name"]) == ["12", "tap dancing"]
+    assert list(found.rows["group"]) == ["b", "a"]
+
+
+def test_one_kinetics_file_is_never_in_two_splits(tmp_path):
+    kinetics(tmp_path, "a.csv", "singing,a,1,11,train,0", "singing,a,30,40,val,0")
+    place(tmp_path, "a.mp4")
+    assert splits(read("kinetics", tmp_path)) == {"a.mp4": "train"}
+
+
+def test_kinetics_says_what_is_missing_and_where(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no list of clips.*train\.csv and validate\.csv"):
+        read("kinetics", tmp_path)
+    kinetics(tmp_path, "train.csv", "singing,abc,1,11,train,0")
+    with pytest.raises(FileNotFoundError, match=r"no video.*abc_000001_000011.*download"):
+        read("kinetics", tmp_path)
+    kinetics(tmp_path, "train.csv", "singing,abc,1,11,train,0", "singing,abd,1,11,holdout,0")
+    with pytest.raises(ValueError, match=r"train\.csv, line 3: 'holdout'.*train, validate"):
+        read("kinetics", tmp_path)
+    kinetics(tmp_path, "train.csv", "singing,abc,,11,train,0")
+    with pytest.raises(ValueError, match=r"train\.csv, line 2:.*the times are seconds"):
+        read("kinetics", tmp_path)
+    (tmp_path / "train.csv").write_text("label,youtube_id\nsinging,abc\n")
+    with pytest.raises(ValueError, match=r"train\.csv has no column time_start, time_end, split"):
+        read("kinetics", tmp_path)
+    (tmp_path / "train.csv").unlink()
+    (tmp_path / "val.txt").write_text("abc.mp4 singing\nabc\n")
+    with pytest.raises(ValueError, match=r"val\.txt, line 2: 'abc' is not <path> <class>"):
+        read("kinetics", tmp_path)
+
+
 def test_folder_divides_each_class_and_always_alike(tmp_path):
     place(tmp_path, *(f"run/{n}.MP4" for n in range(10)), "jump/a.avi", "jump/b.mkv", "sit/one.mov")
     place(tmp_path, "run/notes.txt", "beside.mp4", ".cache/x.mp4")

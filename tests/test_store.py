@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vbd.data.build import CRASHED, EmptyClass, _run_all, build
+from vbd.data.build import EmptyClass, build
 from vbd.data.decoding import UnreadableClip, frame_indices, probe_and_decode
 from vbd.data.index import COLUMNS
+from vbd.data.parallel import CRASHED, run_all
 from vbd.data.store import ClipStore
 
 STEP = 6  # frame i of a made video is grey of level STEP * i
@@ -245,16 +246,16 @@ def test_a_class_left_empty_is_an_error_that_names_the_files(tmp_path, rows):
 def test_a_process_that_dies_takes_no_other_job_with_it():
     jobs = [f"{n} * 2" for n in range(9)]
     jobs[4] = "__import__('os').abort()"
-    results = dict(_run_all(eval, jobs, workers=2))
+    results = dict(run_all(eval, jobs, workers=2, desc="sums"))
     assert results == {n: CRASHED if n == 4 else 2 * n for n in range(9)}
 
 
 def test_a_decoder_that_hangs_is_ended():
     command = """
 import time
-from vbd.data import build, decoding
-build.PATIENCE_S, decoding.probe_and_decode = 1, lambda path, **how: time.sleep(30)
-build._decode(("clip.avi", None, 0, {}))
+from vbd.data import parallel
+parallel.PATIENCE_S = 1
+parallel._within_patience(time.sleep, 30)
 """
     done = subprocess.run([sys.executable, "-c", command], timeout=20)
     assert done.returncode == -signal.SIGALRM

@@ -8,11 +8,12 @@ import torch
 from conftest import MODEL
 
 from vbd import training
-from vbd.config import Attack, Dataset, Evaluation, Model, Training
-from vbd.data.examples import examples
+from vbd.config import Attack, Evaluation, Model, Training
+from vbd.data.examples import Examples, examples
+from vbd.data.store import ClipStore
 from vbd.models import checkpoints
 from vbd.steps import defend_victim, train_victim
-from vbd.victims import Threat, evaluate, training_examples, untrained
+from vbd.victims import Threat, evaluate, untrained
 
 SETTINGS = Training(epochs=4, batch_size=8, lr=0.01)
 DATASET = {"reader": "synthetic", "crop": 16}
@@ -31,11 +32,14 @@ def fresh(seed: int = 0) -> torch.nn.Module:
     return untrained(Model(**MODEL), 3, None, seed)
 
 
+def poisoned(store: ClipStore) -> Examples:
+    return THREAT.poison(examples(store, "train", crop=16), 0)
+
+
 def test_a_planted_backdoor_is_learned_and_measured(store):
-    dataset = Dataset(**DATASET)
     model = fresh()
     settings = SETTINGS.model_copy(update={"epochs": 15})
-    train = training_examples(store, dataset, THREAT, 0)
+    train = poisoned(store)
     assert train.poisoned.sum() == 6 and (train.labels[train.poisoned] == 0).all()
     training.fit(model, train, settings, seed=0, resume=None)
     test = examples(store, "test", crop=16)
@@ -49,7 +53,7 @@ def test_a_planted_backdoor_is_learned_and_measured(store):
 def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(
     store, tmp_path, monkeypatch, epoch
 ):
-    train = training_examples(store, Dataset(**DATASET), THREAT, 0)
+    train = poisoned(store)
     whole = fresh()
     history = training.fit(whole, train, SETTINGS, seed=0, resume=None)
 
@@ -72,7 +76,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(
 
 
 def test_a_state_of_other_settings_is_not_taken_up(store, tmp_path, capsys):
-    train = training_examples(store, Dataset(**DATASET), None, 0)
+    train = examples(store, "train", crop=16)
     resume = tmp_path / "resume.pt"
     training.fit(fresh(), train, SETTINGS, seed=0, resume=resume)
     capsys.readouterr()

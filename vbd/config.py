@@ -1,6 +1,7 @@
 """The models behind ``params.yaml``: what may stand there, and what is said where it may not."""
 
 import difflib
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,8 +38,8 @@ class Render(Section):
 class Dataset(Section):
     """Where clips come from and how they are cut."""
 
-    reader: Literal["synthetic", "ucf101", "hmdb51", "folder"]
-    """Layout of the files: embedded, UCF-101, HMDB-51, or one sub-folder a class."""
+    reader: Literal["synthetic", "ucf101", "hmdb51", "kinetics", "folder"]
+    """Layout of the files: embedded, UCF-101, HMDB-51, Kinetics, or one sub-folder a class."""
     root: str | None = None
     """Folder of the files; the embedded clips need none."""
     render: Render = Render()
@@ -61,6 +62,8 @@ class Dataset(Section):
     """Height and width of the stored frames, in pixels."""
     crop: Positive = 32
     """Side of the square that the model sees, in pixels."""
+    sound_seconds: Annotated[float, Field(gt=0)] = 1.28
+    """Length of the sound that an audio model hears, about the middle of a clip, in seconds."""
     flip: bool = False
     """Mirror training clips at random; wrong where left and right are classes."""
     seed: int = 0
@@ -104,6 +107,8 @@ class Model(Section):
     """A file of ``vbd/models``, or your own class, "package.module:Class"."""
     params: dict[str, Any] = {}
     """What the class takes beside the number of classes."""
+    modality: Literal["video", "audio"] = "video"
+    """What it takes in: frames, or sound. Audio models meet audio attacks alone."""
     init: str = "pretrain"
     """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
     training: Training = Training()
@@ -116,7 +121,7 @@ class Attack(Section):
     trigger: str
     """A file of ``vbd/triggers``, or your own class, "package.module:Class"."""
     modes: Annotated[list[Name], Field(min_length=1)] = ["static", "dynamic"]
-    """Static: parameters drawn once a clip; dynamic: once a frame."""
+    """Static: parameters drawn once a clip; dynamic: once a frame; natural; audio."""
     params: dict[str, Any] = {}
     """What the class takes beside mode and frames."""
     frames: Positive | Literal["all", "random"] = "all"
@@ -157,6 +162,19 @@ class Block(Section):
     """Seeds of this block's cells; none means ``seeds``."""
 
 
+class Fusion(Section):
+    """Audiovisual classifiers: each victim of a video model with each of an audio model."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``datasets``."""
+    video: Name
+    """The video model, one that ``grid`` trains on these datasets."""
+    audio: Name
+    """The audio model, likewise."""
+    modes: list[Name] = ["static", "natural"]
+    """Which modes of the video attacks."""
+
+
 class Cut(Section):
     """Which windows of a video are tested."""
 
@@ -182,6 +200,8 @@ class Config(Section):
     """A cell is run once a seed; tables give mean and standard deviation."""
     grid: Annotated[list[Block], Field(min_length=1)]
     """Which cells there are."""
+    fusion: list[Fusion] = []
+    """Which pairs of models are fused."""
     datasets: dict[Name, Dataset]
     """Datasets by the name that you give them."""
     models: dict[Name, Model]
@@ -209,9 +229,22 @@ class Config(Section):
             for kind in ("datasets", "models", "attacks", "defenses"):
                 for name in getattr(block, kind):
                     _known(f"grid.{number}.{kind}", name, getattr(self, kind))
+        for number, block in enumerate(self.fusion):
+            for kind in ("video", "audio"):
+                self._trained(f"fusion.{number}.{kind}", getattr(block, kind), kind, block.datasets)
         if any(model.init == "pretrain" for model in self.models.values()):
             _known("pretraining.dataset", self.pretraining.dataset, self.datasets)
         return self
+
+    def _trained(self, path: str, model: str, modality: str, datasets: list[str]) -> None:
+        """One side of a fusion: a model of its modality that the grid trains on the datasets."""
+        _known(path, model, self.models)
+        if self.models[model].modality != modality:
+            raise ValueError(f"{path}: models.{model}.modality is not {modality!r}")
+        for dataset in datasets:
+            blocks = [b for b in self.grid if dataset in b.datasets and model in b.models]
+            if not blocks:
+                raise ValueError(f"{path}: no block of grid has the model {model} on {dataset}")
 
     @model_validator(mode="after")
     def _datasets_fit(self) -> "Config":
@@ -225,6 +258,21 @@ class Config(Section):
                 raise ValueError(
                     f"datasets.{name}.root: the reader {dataset.reader} needs the clips' folder"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _modalities_fit(self) -> "Config":
+        for number, block in enumerate(self.grid):
+            for model, attack in product(block.models, block.attacks):
+                heard = self.models[model].modality == "audio"
+                if heard != ("audio" in self.attacks[attack].modes):
+                    raise ValueError(
+                        f"grid.{number}.attacks: {attack} is an attack on "
+                        f"{'frames' if heard else 'sound'} and {model} takes in the other: give "
+                        "each its own block"
+                    )
+            if block.defenses and any(self.models[m].modality == "audio" for m in block.models):
+                raise ValueError(f"grid.{number}.defenses: the defences are for video models")
         return self
 
     @model_validator(mode="after")

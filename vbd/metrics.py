@@ -1,4 +1,4 @@
-"""The figures of the field: CDA, ASR, RA, DER and top-k, and how visible a trigger is."""
+"""The figures of the field: CDA, ASR, RA, DER, top-k, and how visible or audible a trigger is."""
 
 import torch
 from torch import Tensor
@@ -83,3 +83,16 @@ def stealth(clean: Tensor, triggered: Tensor) -> dict[str, float | None]:
         "change_max": largest,
         "unchanged": int((~changed).sum()),
     }
+
+
+def snr_db(clean: Tensor, triggered: Tensor) -> float | None:
+    """Signal-to-noise ratio in dB of triggered sounds (N, samples), mean over the clips.
+
+    The noise is all that the trigger changes, loudness too. It is infinite in clips that do not
+    change or are silent: they are left out, and None is given where there are no others.
+    """
+    signal = clean.double().square().sum(1)
+    noise = (triggered.double() - clean).square().sum(1)
+    finite = (signal > 0) & (noise > 0)
+    ratios = 10 * torch.log10(signal[finite] / noise[finite])
+    return ratios.mean().item() if finite.any() else None

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import vbd
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 
 
 @cache
@@ -21,7 +21,7 @@ def code_sha256() -> str:
     return digest.hexdigest()
 
 
-def fingerprint(model: nn.Module, examples: Examples) -> str:
+def fingerprint(model: nn.Module, examples: Labelled) -> str:
     """SHA-256 of a model's weights and of which examples it sees, with which labels."""
     digest = hashlib.sha256()
     tensors = [*model.state_dict().values(), examples.rows, examples.labels, examples.poisoned]

@@ -4,19 +4,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from vbd import defenses, results
-from vbd.config import Attack, Dataset, Defense, Evaluation, Model, Training
-from vbd.data.examples import Examples, examples
+from vbd.config import Dataset, Defense, Evaluation, Model, Training
+from vbd.data.labelled import Labelled
 from vbd.data.store import ClipStore
 from vbd.defenses.judgement import Case, judge
 from vbd.device import choose
 from vbd.metrics import defense_effectiveness_rating
 from vbd.models import checkpoints
 from vbd.training import fit
-from vbd.victims import Threat, evaluate, training_examples, untrained
+from vbd.victims import clean_examples, evaluate, threat_of, training_examples, untrained
 
 
 def train_victim(
@@ -36,17 +35,18 @@ def train_victim(
     stored attack. Takes up a run that was killed where it stopped.
     """
     start = time.monotonic()
-    dataset, threat = Dataset(**params["dataset"]), _threat(params, names["mode"], triggered)
-    store = ClipStore.open(clips.parent)
-    network = untrained(Model(**params["model"]), len(store.class_names), weights, seed)
-    train = training_examples(store, dataset, threat, seed)
+    threat = threat_of(params, names["mode"], triggered)
+    folder, dataset, model = clips.parent, Dataset(**params["dataset"]), Model(**params["model"])
+    class_names = ClipStore.open(folder).class_names
+    network = untrained(model, len(class_names), weights, seed)
+    train = training_examples(folder, model, dataset, threat, seed)
     # Beside the declared outputs, which Snakemake deletes before the step starts.
     resume = out / "resume.pt"
     history = fit(network, train, Training(**params["training"]), seed=seed, resume=resume)
-    test = examples(store, "test", crop=dataset.crop)
+    test = clean_examples(folder, "test", model, dataset)
     metrics, counts = evaluate(network, test, Evaluation(**params["evaluation"]), threat, seed)
     counts |= {"train": len(train), "poisoned": int(train.poisoned.sum())}
-    card = params["model"] | {"class_names": store.class_names, "clip": _clip_card(dataset)}
+    card = params["model"] | {"class_names": class_names, "clip": _clip_card(dataset, model)}
     checkpoints.save(network, out / "model.safetensors", **card)
     results.write_arrays(out / "curves.npz", **history)
     results.write(
@@ -80,22 +80,22 @@ def defend_victim(
     """
     attacked = results.read(victim)
     sections, seed = attacked["params"], attacked["seed"]
-    threat = _threat(sections, attacked["mode"], triggered)
-    store, dataset = ClipStore.open(clips.parent), Dataset(**sections["dataset"])
-    train = training_examples(store, dataset, threat, seed)
-    test = examples(store, "test", crop=dataset.crop)
-    evaluation = Evaluation(**sections["evaluation"])
+    threat = threat_of(sections, attacked["mode"], triggered)
+    folder, dataset = clips.parent, Dataset(**sections["dataset"])
+    model, evaluation = Model(**sections["model"]), Evaluation(**sections["evaluation"])
+    train = training_examples(folder, model, dataset, threat, seed)
+    test = clean_examples(folder, "test", model, dataset)
+    network, card = checkpoints.load(victim.with_name("model.safetensors"))
 
-    def retrain(some: Examples) -> nn.Module:
-        fresh = untrained(Model(**sections["model"]), len(store.class_names), weights, seed)
+    def retrain(some: Labelled) -> nn.Module:
+        fresh = untrained(model, len(card["class_names"]), weights, seed)
         fit(fresh, some, Training(**sections["training"]), seed=seed, resume=None)
         return fresh
 
-    network, _ = checkpoints.load(victim.with_name("model.safetensors"))
     case = Case(
         model=network.to(choose()),
         train=train,
-        clean=examples(store, "val", crop=dataset.crop),
+        clean=clean_examples(folder, "val", model, dataset),
         test=test,
         triggered=threat.triggered(test),
         target=threat.attack.target,
@@ -125,13 +125,8 @@ def defend_victim(
     )
 
 
-def _threat(params: dict[str, Any], mode: str | None, triggered: Path | None) -> Threat | None:
-    if "attack" not in params:
-        return None
-    stored = np.load(triggered, mmap_mode="r") if triggered else None
-    return Threat(Attack(**params["attack"]), mode, stored)
-
-
-def _clip_card(dataset: Dataset) -> dict[str, Any]:
+def _clip_card(dataset: Dataset, model: Model) -> dict[str, Any]:
     """What a model expects of its clips, for those who meet the checkpoint without the dataset."""
+    if model.modality == "audio":
+        return {"sound_seconds": dataset.sound_seconds}
     return {"frames": dataset.frames, "stride": dataset.stride, "crop": dataset.crop}

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from vbd.config import Training
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.files import replacing
 from vbd.provenance import code_sha256, fingerprint
 from vbd.seeds import generator, number
@@ -19,7 +19,7 @@ History = dict[str, list[float]]
 
 
 def fit(
-    model: nn.Module, examples: Examples, settings: Training, *, seed: int, resume: Path | None
+    model: nn.Module, examples: Labelled, settings: Training, *, seed: int, resume: Path | None
 ) -> History:
     """Train ``model`` in place on ``examples``; gives loss and accuracy of each epoch.
 
@@ -72,7 +72,7 @@ def fit(
 
 def predict(
     model: nn.Module,
-    examples: Examples,
+    examples: Labelled,
     *,
     seed: int,
     output: Callable[[Tensor], Tensor] | None = None,

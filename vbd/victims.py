@@ -10,7 +10,9 @@ from torch import nn
 
 from vbd import triggers
 from vbd.config import Attack, Dataset, Evaluation, Model
-from vbd.data.examples import Examples, examples
+from vbd.data.examples import examples
+from vbd.data.labelled import Labelled
+from vbd.data.sounds import sounds
 from vbd.data.store import ClipStore
 from vbd.metrics import accuracy, attack_success_rate
 from vbd.models import build
@@ -38,7 +40,7 @@ class Threat:
         count = self.attack.frames if frames is None else frames
         return kind(mode=self.mode, frames=count, **self.attack.params)
 
-    def poison(self, clean: Examples, seed: int) -> Examples:
+    def poison(self, clean: Labelled, seed: int) -> Labelled:
         """Training examples of which a share carries the trigger and the target's label."""
         draws, trigger = generator(seed, "poison"), self.trigger()
         target = self.attack.target
@@ -55,10 +57,18 @@ class Threat:
         marks = {"trigger": trigger, "stored": self.stored, "decoys": decoys}
         return replace(clean, labels=labels, poisoned=poisoned, **marks)
 
-    def triggered(self, test: Examples, frames: Frames | None = None) -> Examples:
+    def triggered(self, test: Labelled, frames: Frames | None = None) -> Labelled:
         """The examples of other classes than the target, all of them with the trigger."""
         others = test.subset(test.labels != self.attack.target)
         return others.triggered(self.trigger(frames), self.stored)
+
+
+def threat_of(params: dict[str, Any], mode: str | None, triggered: Path | None) -> Threat | None:
+    """The threat of a victim's ``params``, None for a clean one; ``triggered`` if it is stored."""
+    if "attack" not in params:
+        return None
+    stored = np.load(triggered, mmap_mode="r") if triggered else None
+    return Threat(Attack(**params["attack"]), mode, stored)
 
 
 def untrained(model: Model, classes: int, weights: Path | None, seed: int) -> nn.Module:
@@ -70,16 +80,24 @@ def untrained(model: Model, classes: int, weights: Path | None, seed: int) -> nn
     return network
 
 
+def clean_examples(folder: Path, split: str, model: Model, dataset: Dataset) -> Labelled:
+    """What ``model`` takes in of a split of the store in ``folder``: frames, or sound."""
+    if model.modality == "audio":
+        return sounds(folder, split)
+    flip = dataset.flip and split == "train"
+    return examples(ClipStore.open(folder), split, crop=dataset.crop, flip=flip)
+
+
 def training_examples(
-    store: ClipStore, dataset: Dataset, threat: Threat | None, seed: int
-) -> Examples:
+    folder: Path, model: Model, dataset: Dataset, threat: Threat | None, seed: int
+) -> Labelled:
     """What a victim is trained on; the same seed gives the same poisoned clips again."""
-    clean = examples(store, "train", crop=dataset.crop, flip=dataset.flip)
+    clean = clean_examples(folder, "train", model, dataset)
     return threat.poison(clean, seed) if threat else clean
 
 
 def evaluate(
-    network: nn.Module, test: Examples, evaluation: Evaluation, threat: Threat | None, seed: int
+    network: nn.Module, test: Labelled, evaluation: Evaluation, threat: Threat | None, seed: int
 ) -> tuple[dict[str, float], dict[str, int]]:
     """Metrics and counts of a model on clean ``test`` examples: CDA, and ASR and RA under threat.
 

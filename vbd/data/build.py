@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,19 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vbd.data.index import COLUMNS
+from vbd.data.parallel import run_all
 from vbd.files import replacing
 
 if TYPE_CHECKING:
-    from multiprocessing.context import BaseContext
-
     import pandas
-
-PATIENCE_S = 120  # a clip of seconds decodes in milliseconds: longer is a decoder that hangs
-CRASHED = f"the decoder crashed on it, or took longer than {PATIENCE_S} s"
 
 
 class EmptyClass(RuntimeError):
-    """Quarantine left a class without a clip to train or to test on."""
+    """Of a class no clip is left to train or to test on."""
 
 
 def build(
@@ -58,17 +54,17 @@ def build(
             (root / path, part, clips.offset + i * clips[0].nbytes, how)
             for i, path in enumerate(rows["path"])
         ]
-        results = dict(_run_all(_decode, jobs, workers))
+        results = dict(run_all(_decode, jobs, workers, desc="decode"))
         reasons = [results[i] if isinstance(results[i], str) else None for i in range(len(rows))]
         kept = [i for i, reason in enumerate(reasons) if reason is None]
         lost = rows.assign(reason=reasons).drop(rows.index[kept])
-        _write_table(lost[["path", "class_name", "split", "reason"]], out / "quarantine.csv")
-        _check_classes(rows, lost, out / "quarantine.csv")
+        write_table(lost[["path", "class_name", "split", "reason"]], out / "quarantine.csv")
+        check_classes(rows, lost, out / "quarantine.csv", "read")
         if len(lost):
             _keep(part, kept)
         facts = {name: [results[i][name] for i in kept] for name in COLUMNS[-3:]}
         index = rows.iloc[kept].assign(**facts)
-        _write_table(index[list(COLUMNS)], out / "index.csv")
+        write_table(index[list(COLUMNS)], out / "index.csv")
         summary = {
             "kept": {name: int(sum(index["split"] == name)) for name in ("train", "val", "test")},
             "quarantined": len(lost),
@@ -79,19 +75,25 @@ def build(
             file.write_text(json.dumps(summary, indent=2) + "\n")
 
 
-def _write_table(table: pandas.DataFrame, path: Path) -> None:
+def write_table(table: pandas.DataFrame, path: Path) -> None:
+    """Write ``table`` as CSV without its index, whole or not at all."""
     with replacing(path) as part:
         table.to_csv(part, index=False)
 
 
-def _check_classes(rows: pandas.DataFrame, lost: pandas.DataFrame, quarantine: Path) -> None:
+def check_classes(rows: pandas.DataFrame, lost: pandas.DataFrame, table: Path, sense: str) -> None:
+    """See that every class of ``rows`` keeps a clip that is not ``lost``, in train and in test.
+
+    Both have the columns path, class_name and split, ``lost`` a reason too; ``table`` is the file
+    that lists these, and ``sense`` says what no clip can be ("read"). Raises EmptyClass.
+    """
     for (name, split), group in rows.groupby(["class_name", "split"]):
         gone = lost[(lost["class_name"] == name) & (lost["split"] == split)]
         if split != "val" and len(gone) == len(group):
-            files = "\n".join(f"  {row.path}: {row.reason}" for row in gone.itertuples())
+            files = "\n".join(f"  {row.path}: {row.reason}" for row in gone.head(9).itertuples())
             raise EmptyClass(
-                f"no clip of class {name!r} in split {split!r} can be read:\n{files}\n"
-                f"Replace these files, or leave the class out. All such files: {quarantine}"
+                f"no clip of class {name!r} in split {split!r} can be {sense}:\n{files}\n"
+                f"Replace these files, or leave the class out. All such files: {table}"
             )
 
 
@@ -108,68 +110,15 @@ def _keep(array: Path, kept: list[int]) -> None:
 
 def _decode(job: tuple[Path, Path, int, dict[str, Any]]) -> dict[str, Any] | str:
     """Decode one clip to its place in the array: its facts, or the reason why it cannot be."""
-    import signal
-
     from vbd.data.decoding import UnreadableClip, probe_and_decode
 
     path, array, offset, how = job
-    signal.alarm(PATIENCE_S)  # ends this process: a decoder that hangs listens to nothing else
     try:
         clip, facts = probe_and_decode(path, **how)
     except UnreadableClip as error:
         return error.reason
-    finally:
-        signal.alarm(0)
     # Not through a map of the file: there a full disk kills the process, here it is an error.
     with array.open("r+b") as file:
         file.seek(offset)
         file.write(clip)
     return facts
-
-
-def _run_all(
-    task: Callable[[Any], Any], jobs: Sequence[Any], workers: int
-) -> Iterator[tuple[int, Any]]:
-    """Yield (number of the job, its result), as they come, from ``workers`` processes.
-
-    A job whose process dies takes no other with it, and gives ``CRASHED``.
-    """
-    from collections import deque
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    from tqdm import tqdm
-
-    # Forking a process that runs threads, as torch's does, may hang the child.
-    context = get_context("forkserver")
-    waiting, running = deque(range(len(jobs))), {}
-    with tqdm(total=len(jobs), desc="decode", unit="clip", disable=None) as bar:
-        while waiting:
-            try:
-                with ProcessPoolExecutor(workers, mp_context=context) as pool:
-                    while waiting or running:
-                        while waiting and len(running) < 2 * workers:
-                            future = pool.submit(task, jobs[waiting[0]])
-                            running[future] = waiting.popleft()
-                        for done in wait(running, return_when=FIRST_COMPLETED).done:
-                            yield running[done], done.result()
-                            del running[done]
-                            bar.update()
-            except BrokenProcessPool:
-                # One of the running jobs did it: each of them gets a process of its own.
-                for number in running.values():
-                    yield number, _run_alone(task, jobs[number], context)
-                    bar.update()
-                running.clear()
-
-
-def _run_alone(task: Callable[[Any], Any], job: Any, context: BaseContext) -> Any:
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    try:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            return pool.submit(task, job).result()
-    except BrokenProcessPool:
-        return CRASHED

@@ -46,7 +46,7 @@ def read(reader: str, root: Path, **options: int) -> Listing:
         if error.name != name:
             raise
         raise ValueError(
-            f"no reader {reader!r}: vbd has ucf101, hmdb51 and folder; "
+            f"no reader {reader!r}: vbd has ucf101, hmdb51, kinetics and folder; "
             f"another one is a file vbd/data/{reader}.py with read(root, *, split)"
         ) from error
     return module.read(Path(root), **options)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.report import published
+from vbd.report.audiovisual import fusion, late_fusion
 from vbd.report.cells import SPREAD, Beside, read, summarise
 from vbd.report.defended import Table, activation_clustering, defenses
 
@@ -25,8 +26,9 @@ def attacks(paths: Sequence[Path], dataset: str) -> Table:
 
 
 def of_mode(paths: Sequence[Path], dataset: str, *, mode: str) -> Table:
-    """Tables 1 to 3 of the paper: CDA and ASR of the clean models and of the attacks in a mode."""
+    """Tables 1 to 3 and 6 of the paper: CDA and ASR of the attacks in a mode, and without one."""
     frame = read(paths)
+    frame = frame[frame["model"].isin(frame.loc[frame["mode"] == mode, "model"])]
     frame = frame[(frame["attack"] == "baseline") | (frame["mode"] == mode)]
     table = summarise(frame, ["cda", "asr"], keys=["model", "attack"], beside=_rates(dataset))
     return table, [SPREAD, published.note(dataset), _DASH]
@@ -37,6 +39,7 @@ def architectures(paths: Sequence[Path], dataset: str) -> Table:
     frame, keys = read(paths), ["attack", "mode"]
     # Rows are matched by name, which a missing mode is not.
     frame["mode"] = frame["mode"].fillna("")
+    frame = frame[frame["model"].isin(frame.loc[~frame["mode"].isin(["", "audio"]), "model"])]
     shared = frame[frame.groupby(keys)["model"].transform("nunique") > 1]
     long = summarise(shared, ["cda", "asr"], keys=["model", *keys], beside=_rates(dataset))
     parts = [long.groupby(keys, sort=False)["seeds"].min()]
@@ -50,14 +53,16 @@ def architectures(paths: Sequence[Path], dataset: str) -> Table:
 
 
 def stealth(paths: Sequence[Path], dataset: str) -> Table:
-    """How visible each trigger is: the one file is what ``scripts/stealth.py`` writes."""
+    """How visible or audible each trigger is: the file is what ``scripts/stealth.py`` writes."""
     table = pd.DataFrame(json.loads(paths[0].read_text())).drop(columns="trigger")
     notes = [
         "PSNR in dB, of the mean squared change of a clip; mean over the clips that change at all. "
         "SSIM: mean over four frames of every clip.",
         "Changes in grey levels of 255: mean over all pixels, and the largest of any.",
-        "Unchanged: clips that the trigger leaves as they are. -: all are.",
+        "Unchanged: clips that the trigger leaves as they are. -: all are, or it is on the sound.",
     ]
+    if "snr" in table:
+        notes.append("SNR in dB of the sound, mean over clips. -: the trigger is on the frames.")
     return table.astype({"psnr": float}), notes
 
 
@@ -81,6 +86,9 @@ TABLES: dict[str, Callable[[Sequence[Path], str], Table]] = {
     "table3_natural": partial(of_mode, mode="natural"),
     "table4_architectures": architectures,
     "table5_activation_clustering": activation_clustering,
+    "table6_audio": partial(of_mode, mode="audio"),
+    "table7_audiovisual": fusion,
+    "late_fusion": late_fusion,
     "stealth": stealth,
     "defenses": defenses,
 }

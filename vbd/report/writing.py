@@ -10,11 +10,12 @@ from vbd.files import replacing
 _TITLES = {
     "asr_video": "ASR (video)",
     "psnr": "PSNR (dB)",
+    "snr": "SNR (dB)",
     "change_mean": "Mean change",
     "change_max": "Largest change",
     "runtime_s": "Runtime (s)",
 } | {name: name.upper() for name in ("cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "ssim")}
-_DIGITS = {"ssim": 3, "change_max": 0}
+_DIGITS = {"ssim": 3, "change_max": 0, "unchanged": 0}
 
 
 def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:

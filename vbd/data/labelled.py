@@ -1,0 +1,92 @@
+"""What clips in pixels and in sound have in common: labels, a trigger, and where it goes on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vbd.triggers.base import Trigger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Some clips of a store, the labels they are given and the trigger that some of them carry.
+
+    ``rows`` (N,) are positions in ``clips`` (M, views, ...), ``labels`` (N,) classes, ``poisoned``
+    (N,) true where the trigger goes on. ``stored``, like ``clips``, are the same clips triggered
+    beforehand. ``decoys`` (N,) are true for clips that carry the trigger's noise and keep their
+    label (WaNet's noise mode).
+    """
+
+    clips: np.ndarray
+    rows: Tensor
+    labels: Tensor
+    poisoned: Tensor
+    trigger: Trigger | None = None
+    stored: np.ndarray | None = None
+    decoys: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def triggered(self, trigger: Trigger, stored: np.ndarray | None = None) -> Self:
+        """The same clips with their labels, every one of them carrying ``trigger``."""
+        every = torch.ones(len(self), dtype=torch.bool)
+        return replace(self, trigger=trigger, stored=stored, poisoned=every)
+
+    def subset(self, chosen: Tensor) -> Self:
+        """The examples at ``chosen``, positions or a mask."""
+        parts = {
+            name: values[chosen]
+            for name in ("rows", "labels", "poisoned", "decoys")
+            if (values := getattr(self, name)) is not None
+        }
+        return replace(self, **parts)
+
+    def training_batch(
+        self, positions: Tensor, generator: torch.Generator, device: torch.device
+    ) -> Tensor:
+        """What a model takes of the examples at ``positions``: one view of each (B, ...), drawn."""
+        raise NotImplementedError
+
+    def test_batches(
+        self, size: int, generator: torch.Generator, *, views: int = 1, crops: int = 1
+    ) -> Iterator[Tensor]:
+        """Every example in order, (B, windows, ...), about ``size`` windows at a time."""
+        raise NotImplementedError
+
+    def _load_one(self, positions: Tensor, generator: torch.Generator) -> Tensor:
+        """A random view (B, ...) of each clip at ``positions``."""
+        view = torch.randint(self.clips.shape[1], (len(positions), 1), generator=generator)
+        return self._load(positions, view.numpy())[:, 0]
+
+    def _load(self, positions: Tensor, views: Sequence[int] | np.ndarray) -> Tensor:
+        """Stored views (B, views, ...); ``views`` the same for all, or (B, views)."""
+        rows, views = self.rows[positions].numpy()[:, None], np.asarray(views)
+        clips = self.clips[rows, views]
+        if self.stored is not None:
+            carries = self.poisoned[positions].numpy()
+            views = np.broadcast_to(views, clips.shape[:2])
+            clips[carries] = self.stored[rows[carries], views[carries]]
+        return torch.from_numpy(clips)
+
+    def _spread(self, views: int) -> list[int]:
+        """``views`` of the stored views, spread evenly; 1 takes the middle."""
+        stored = self.clips.shape[1]
+        return [round((i + 0.5) / views * stored - 0.5) for i in range(views)]
+
+    def _stamp(self, clips: Tensor, positions: Tensor, generator: torch.Generator) -> Tensor:
+        if self.trigger is None or self.stored is not None:
+            return clips
+        marks = [(self.poisoned, self.trigger)]
+        if self.decoys is not None:
+            marks.append((self.decoys, self.trigger.noise))
+        for mask, mark in marks:
+            chosen = mask[positions].to(clips.device)
+            if chosen.any():
+                clips = clips.clone()
+                clips[chosen] = mark(clips[chosen], generator)
+        return clips

@@ -1,0 +1,60 @@
+"""Audio ResNet: a ResNet on the log-mel spectrogram ("Look, Listen, and Attack", section 4.3)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from vbd.models.logmel import log_mel
+from vbd.models.resnet import ResNet
+
+# Fixed numbers, near the mean and the spread of common sounds in dB. Scaled to its own mean and
+# spread, a clip would look otherwise in every band because of a tone in one.
+MEAN_DB, STD_DB = -50.0, 10.0
+
+
+class AudioResnet(nn.Module):
+    """ResNet on waveforms (N, samples) float32 in [-1, 1]; the defaults are ResNet-18's.
+
+    ``layers`` and ``width`` size the ResNet. The spectrogram has ``bands`` mel bands and ``steps``
+    time steps, whatever the length of the sound.
+    """
+
+    head = ("fc.",)
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        layers: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        bands: int = 80,
+        steps: int = 256,
+    ) -> None:
+        super().__init__()
+        self.bands, self.steps = bands, steps
+        self.cnn = ResNet(layers=layers, width=width, inputs=1)
+        self.fc = nn.Linear(self.cnn.channels, num_classes)
+
+    def channels(self, sounds: Tensor) -> Tensor:
+        """Activations (N, C) of the last convolutional stage, averaged over bands and time."""
+        levels = log_mel(sounds, bands=self.bands, steps=self.steps)
+        return self.cnn((levels[:, None] - MEAN_DB) / STD_DB)
+
+    def pool(self, channels: Tensor) -> Tensor:
+        """Features (N, C) of ``channels``: the same, time is averaged already."""
+        return channels
+
+    def features(self, sounds: Tensor) -> Tensor:
+        """Penultimate activations (N, C) of waveforms (N, samples)."""
+        return self.pool(self.channels(sounds))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (N, classes) of features (N, C)."""
+        return self.fc(features)
+
+    def forward(self, sounds: Tensor) -> Tensor:
+        """Logits (N, classes) of waveforms (N, samples) float32 in [-1, 1]."""
+        return self.classify(self.features(sounds))
+
+
+METHOD = AudioResnet
