@@ -59,6 +59,16 @@ def test_levels_do_not_depend_on_the_length():
     assert hissing[0].item() == pytest.approx(hissing[1].item(), abs=1.5)
 
 
+def test_a_click_is_heard_wherever_it_is_in_a_long_sound():
+    # Its step is 0.12 s long, twice the shortest window.
+    energies = []
+    for sample in (100 * 1875, 100 * 1875 + 937):
+        sound = torch.zeros(1, 30 * RATE)
+        sound[0, sample] = 1
+        energies.append((10 ** (log_mel(sound, bands=80, steps=256) / 10)).sum())
+    assert 10 * (energies[0] / energies[1]).log10() == pytest.approx(0, abs=4)
+
+
 def test_no_band_is_empty_and_silence_is_the_floor():
     assert log_mel(noise(1, 20480), bands=80, steps=256)[0].mean(1).min() > FLOOR_DB + 20
     silent = log_mel(torch.zeros(1, 20480), bands=80, steps=256)

@@ -25,6 +25,9 @@ MISTAKES = [
     ("datasets.synthetic.crop", 40, ["datasets.synthetic.crop: 40", "datasets.synthetic.store"]),
     ("datasets.synthetic.reader", "folder", ["datasets.synthetic.root", "folder"]),
     ("pretraining.dataset", "kinetics", ["pretraining.dataset", "'kinetics'"]),
+    ("grid.1.attacks", ["sine"], ["grid.1.attacks: sine is an attack on sound", "its own block"]),
+    ("fusion.0.audio", "tsm", ["fusion.0.audio: models.tsm.modality is not 'audio'"]),
+    ("fusion.0.video", "r3d", ["fusion.0.video: no block of grid has the model r3d on synthetic"]),
     ("datasets.My Clips", {"reader": "synthetic"}, ["datasets.My Clips"]),
 ]
 

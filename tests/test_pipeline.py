@@ -18,14 +18,16 @@ ROOT = Path(__file__).parents[1]
 NOT_COPIED = ("results", "data", ".snakemake", ".git", ".venv", "dvc.lock")
 
 # The smoke preset: BadNet in two modes and video corruption on i3d, each against three defences;
-# BadNet on tsm, and once more on four poisoned frames.
+# BadNet on tsm, and once more on four poisoned frames; two attacks on sound, fused with i3d's
+# static and natural ones.
 FIGURES = {"frames": 1, "strip": 1, "pruning": 1, "heatmap": 1, "metrics": 1, "all": 1}
-CELLS = FIGURES | {"attack": 4, "ablate": 1, "defend": 9, "curves": 2, "table": 7}
-# What a change of BadNet concerns: of the tables not the natural attacks'.
-ATTACK = FIGURES | {"attack": 3, "ablate": 1, "defend": 6, "curves": 2, "table": 6}
-TRIGGER = ATTACK | {"table": 7, "gallery": 1, "stealth": 1}  # and what shows the trigger itself
+VICTIMS = {"train": 3, "attack": 6, "ablate": 1, "defend": 9}
+CELLS = FIGURES | VICTIMS | {"embed": 4, "embed_clean": 2, "fuse": 1, "curves": 3, "table": 10}
+# What a change of BadNet concerns: of the tables not those of the natural and the audio attacks.
+ATTACK = FIGURES | {"attack": 3, "ablate": 1, "defend": 6, "embed": 1, "fuse": 1, "curves": 2}
+ATTACK |= {"table": 8}
+TRIGGER = ATTACK | {"table": 9, "gallery": 1, "stealth": 1}  # and what shows the trigger itself
 DEFENSE = {"defend": 3, "metrics": 1, "table": 2, "heatmap": 1, "all": 1}
-SEED = CELLS | {"train": 2}  # the pretrained weights and the gallery have no seed
 RESULT = "results/attacks/synthetic/i3d/badnet/static/seed0/result.json"
 METRICS = "results/report/synthetic/metrics.json"
 RATE = {"attacks": {"badnet": {"rate": 0.2}}}
@@ -170,8 +172,9 @@ def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
     ("changes", "jobs"),
     [
         (RATE, ATTACK),
-        ({"seeds": [0, 1]}, SEED),
-        ({"training": {"epochs": 2}}, CELLS | {"train": 2}),
+        # The pretrained weights and the gallery have no seed.
+        ({"seeds": [0, 1]}, CELLS),
+        ({"training": {"lr": 0.02}}, CELLS),
     ],
     ids=["rate", "seeds", "training"],
 )
@@ -188,6 +191,7 @@ def test_a_change_of_params_re_runs_its_cells(tree, changes, jobs):
             {
                 "datasets": {"mine": {"reader": "folder", "root": "data/none"}},
                 "grid": [{"datasets": ["mine"], "models": ["i3d"], "attacks": ["badnet"]}],
+                "fusion": [],
             },
             ["datasets.mine.root", "data/none", "ln -s"],
         ),
@@ -205,7 +209,7 @@ def test_dvc_runs_the_stages_after_an_edit_of_the_code(tree):
     """Every stage hands the edit to Snakemake, which must not be left out of any."""
     with commented(tree / "vbd/defenses/activation_clustering.py"):
         said = sh(tree, "dvc", "repro", "--dry")
-    for stage in ("data", "models", "attacks", "defenses", "report"):
+    for stage in ("data", "models", "attacks", "defenses", "fusion", "report"):
         assert f"Running stage '{stage}'" in said
 
 
@@ -253,6 +257,8 @@ def test_the_report_is_one_file_with_tables_and_figures(tree):
         "laid over clean and over triggered",
         "attacks.csv",
         "table5_activation_clustering.csv",
+        "table7_audiovisual.csv",
+        "to listen to",
         "figure3_gallery.png",
         "curves_i3d.png",
     ):

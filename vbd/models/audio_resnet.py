@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from vbd.models.base import Classifier
 from vbd.models.logmel import log_mel
 from vbd.models.resnet import ResNet
 
-# Fixed numbers, near the mean and the spread of common sounds in dB. Scaled to its own mean and
-# spread, a clip would look otherwise in every band because of a tone in one.
+# Near the mean and the spread of the embedded clips, and fixed: scaled to its own mean and spread,
+# a clip would look otherwise in every band because of a tone in one.
 MEAN_DB, STD_DB = -50.0, 10.0
 
 
-class AudioResnet(nn.Module):
+class AudioResnet(Classifier):
     """ResNet on waveforms (N, samples) float32 in [-1, 1]; the defaults are ResNet-18's.
 
     ``layers`` and ``width`` size the ResNet. The spectrogram has ``bands`` mel bands and ``steps``
@@ -40,21 +41,8 @@ class AudioResnet(nn.Module):
         levels = log_mel(sounds, bands=self.bands, steps=self.steps)
         return self.cnn((levels[:, None] - MEAN_DB) / STD_DB)
 
-    def pool(self, channels: Tensor) -> Tensor:
-        """Features (N, C) of ``channels``: the same, time is averaged already."""
-        return channels
-
-    def features(self, sounds: Tensor) -> Tensor:
-        """Penultimate activations (N, C) of waveforms (N, samples)."""
-        return self.pool(self.channels(sounds))
-
     def classify(self, features: Tensor) -> Tensor:
-        """Logits (N, classes) of features (N, C)."""
         return self.fc(features)
-
-    def forward(self, sounds: Tensor) -> Tensor:
-        """Logits (N, classes) of waveforms (N, samples) float32 in [-1, 1]."""
-        return self.classify(self.features(sounds))
 
 
 METHOD = AudioResnet

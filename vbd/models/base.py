@@ -1,4 +1,4 @@
-"""What every video classifier here is: pixels in, features, then logits."""
+"""What every classifier here is: pixels or sound in, features, then logits."""
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,8 @@ MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
 
 
-class VideoClassifier(nn.Module):
-    """Base of the architectures: they own their normalisation, so triggers stay in pixels.
+class Classifier(nn.Module):
+    """Base of all architectures, whatever they take in: features, and logits of them.
 
     A subclass defines ``channels``, the last convolution's, and ``classify``, the layer on top of
     the features; one whose features are more than those channels pooled defines ``pool`` too.
@@ -17,6 +17,33 @@ class VideoClassifier(nn.Module):
 
     # Parameters under these prefixes depend on the classes: they are not transferred.
     head: tuple[str, ...] = ()
+
+    def channels(self, clips: Tensor) -> Tensor:
+        """Activations (N, ..., C) of the last convolutional stage, averaged over the frame."""
+        raise NotImplementedError
+
+    def pool(self, channels: Tensor) -> Tensor:
+        """Features (N, D) of ``channels``; the same where time is averaged too."""
+        return channels
+
+    def features(self, clips: Tensor) -> Tensor:
+        """Penultimate activations (N, D) of what the model takes in."""
+        return self.pool(self.channels(clips))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (N, classes) of features (N, D)."""
+        raise NotImplementedError
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Logits (N, classes) of what the model takes in."""
+        return self.classify(self.features(clips))
+
+
+class VideoClassifier(Classifier):
+    """Base of the video architectures, which take pixels (N, T, H, W, 3), uint8 or float in 0-255.
+
+    They own their normalisation, so triggers stay in pixels.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,23 +59,3 @@ class VideoClassifier(nn.Module):
         # Laid out anew while a pixel is one byte, this takes a quarter of the time.
         pixels = clips.permute(0, 4, 1, 2, 3).contiguous().float()
         return pixels.mul(self.scale).add_(self.shift)
-
-    def channels(self, clips: Tensor) -> Tensor:
-        """Activations (N, ..., C) of the last convolutional stage, averaged over the frame."""
-        raise NotImplementedError
-
-    def pool(self, channels: Tensor) -> Tensor:
-        """Features (N, D) of ``channels``; the same where time is averaged too."""
-        return channels
-
-    def features(self, clips: Tensor) -> Tensor:
-        """Penultimate activations (N, D) of pixels (N, T, H, W, 3)."""
-        return self.pool(self.channels(clips))
-
-    def classify(self, features: Tensor) -> Tensor:
-        """Logits (N, classes) of features (N, D)."""
-        raise NotImplementedError
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """Logits (N, classes) of pixels (N, T, H, W, 3), uint8 or float in 0-255."""
-        return self.classify(self.features(clips))

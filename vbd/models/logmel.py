@@ -17,9 +17,9 @@ _WINDOW = 1024
 def log_mel(sounds: Tensor, *, bands: int, steps: int) -> Tensor:
     """Levels (N, bands, steps) in dB of ``sounds`` (N, samples), float32 in [-1, 1] at ``RATE``.
 
-    0 dB is a sine from -1 to 1. The ``bands`` are equally wide on the mel scale, from 0 Hz to half
-    the rate, and overlap; the ``steps`` are equally far apart in time, whatever the length. The
-    gradient reaches the samples. Raises ValueError where there are no samples.
+    A sine from -1 to 1 has 0 dB in all bands together. The ``bands`` are equally wide on the mel
+    scale, from 0 Hz to half the rate, and overlap; the ``steps`` are equally far apart in time,
+    whatever the length. The gradient reaches the samples. Raises ValueError where there are none.
     """
     from torchaudio.transforms import MelSpectrogram
 

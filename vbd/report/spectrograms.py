@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # The paper's size.
 _BANDS, _STEPS = 80, 256
-_TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
+_TICKS_HZ = (250, 500, 1000, 2000, 4000, 7000)
 _TITLES = ("clean", "attacked", "absolute difference")
 
 

@@ -11,14 +11,14 @@ from vbd.triggers.base import Frames
 class Sine(AudioTrigger):
     """A tone of ``frequency`` hertz, of phase 0 at the first sample: the same wave in every clip.
 
-    The paper calls its amplitude low; its frequency could not be verified, nor 800 Hz here.
+    The paper's frequency and level could not be verified; 800 Hz stands for the one.
     """
 
     def __init__(
         self,
         *,
         frequency: float = 800.0,
-        level_db: float = -20.0,
+        level_db: float = -15.0,
         mode: str = "audio",
         frames: Frames = "all",
     ) -> None:
