@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import MODEL
 
+from vbd import results
 from vbd.embeddings import Embeddings, Part
 from vbd.fusion import FUSIONS, Pair
-from vbd.fusion_steps import fuse_victims
+from vbd.fusion_steps import embed_victim, fuse_victims
+from vbd.steps import train_victim
 
 CLASSES, TARGET, D = 4, 0, 8
 COUNTS = {"train": 80, "val": 40, "test": 60}
@@ -142,3 +145,25 @@ def test_every_pair_is_fused_in_every_way(tmp_path):
     assert {(row["kind"], row["seed"], row["model"]) for row in found} == {
         ("fusion", 3, "i3d+audio")
     }
+
+
+def test_what_a_victim_makes_of_its_clips_is_what_it_was_measured_by(store_folder, tmp_path):
+    params = {
+        "dataset": {"reader": "synthetic", "crop": 16},
+        "model": MODEL,
+        "training": {"epochs": 2, "batch_size": 8},
+        "evaluation": {},
+        "attack": {"trigger": "badnet", "rate": 0.25},
+    }
+    names = {"dataset": "tiny", "model": "i3d", "attack": "badnet", "mode": "static"}
+    clips = store_folder / "clips.npy"
+    train_victim(params, clips=clips, weights=None, seed=0, out=tmp_path, names=names)
+    embed_victim(clips, None, tmp_path / "result.json", tmp_path / "e.npz")
+    parts = Embeddings.load(tmp_path / "e.npz").parts
+    assert parts["train"].poisoned.sum() == 6
+    assert (parts["train"].labels[parts["train"].poisoned] == TARGET).all()
+    assert (parts["triggered"].labels != TARGET).all() and parts["triggered"].poisoned.all()
+    metrics = results.read(tmp_path / "result.json")["metrics"]
+    right = {name: (part.logits.argmax(1) == part.labels).mean() for name, part in parts.items()}
+    assert right["test"] == pytest.approx(metrics["cda"])
+    assert right["triggered"] == pytest.approx(metrics["ra"])
