@@ -34,7 +34,8 @@ PARAMS = {
     # Eleven grey levels, in the root mean square, make a class look like the one beside it.
     "ibau": {"rounds": 40, "lr": 0.1, "radius": 6.0, "batch_size": 16},
 }
-METHODS = names("vbd.defenses")
+# Neural Cleanse has a planted model of its own: three classes are too few for a deviation.
+METHODS = [name for name in names("vbd.defenses") if name != "neural_cleanse"]
 # The baseline stays below what a defence has to do: clean clips hardly touch the backdoor.
 STRONGER = [name for name in METHODS if name != "fine_tuning"]
 
