@@ -4,9 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vbd.config import Training
 from vbd.data.examples import Examples, from_clips
 from vbd.defenses.judgement import Case
 from vbd.models.base import VideoClassifier
+from vbd.training import Criterion, fit
 
 CENTRES = torch.tensor([60.0, 120.0, 180.0])
 
@@ -14,15 +16,16 @@ CENTRES = torch.tensor([60.0, 120.0, 180.0])
 class Planted(VideoClassifier):
     """Tells dark, middling and bright clips apart, and takes a red corner for class 0.
 
-    The fourth channel is the backdoor: clean clips leave it at zero.
+    The fourth channel is the backdoor: clean clips hardly raise it.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.norm = nn.BatchNorm1d(4)
         self.head_weight = nn.Parameter(torch.zeros(3, 4))
         with torch.no_grad():
             self.head_weight[:, :3] = 8 * torch.eye(3)
-            self.head_weight[0, 3] = 60.0
+            self.head_weight[0, 3] = 20.0
 
     def channels(self, clips: Tensor) -> Tensor:
         pixels = clips.float()
@@ -30,7 +33,14 @@ class Planted(VideoClassifier):
         evidence = torch.exp(-(((grey[:, None] - CENTRES) / 35) ** 2))
         corner = pixels[:, :, -4:, -4:].mean((1, 2, 3))
         red = (corner[:, 0] - corner[:, 2]) / 255
-        return torch.cat([evidence, (red - 0.2).relu()[:, None]], 1)
+        raised = 3 * nn.functional.leaky_relu(red - 0.2, 0.1) + 0.09
+        return self.norm(torch.cat([evidence, raised[:, None]], 1)).relu()
+
+    def train(self, mode: bool = True) -> "Planted":
+        """In training too the norm takes its statistics as they are: the channels have a scale."""
+        super().train(mode)
+        self.norm.eval()
+        return self
 
     def classify(self, features: Tensor) -> Tensor:
         return features @ self.head_weight.T
@@ -83,8 +93,10 @@ def planted(backdoor: bool = True) -> Case:
     )
 
 
-def _retrain(examples: Examples) -> nn.Module:
-    """What training on ``examples`` would give: the backdoor where poisoned clips are left."""
-    model = Planted().eval()
-    model.head_weight.data[0, 3] *= float(examples.poisoned.any())
-    return model
+def _retrain(examples: Examples, criterion: Criterion | None = None) -> nn.Module:
+    """A model that has learnt nothing yet, trained on ``examples``."""
+    model = Planted()
+    nn.init.zeros_(model.head_weight)
+    settings = Training(epochs=20, optimizer="sgd", lr=0.5, schedule="constant")
+    fit(model, examples, settings, seed=0, resume=None, criterion=criterion)
+    return model.eval()

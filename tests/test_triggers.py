@@ -15,7 +15,12 @@ from vbd.plugins import names
 from vbd.seeds import generator
 from vbd.triggers import poisoning
 
-VIDEO = [name for name in names("vbd.triggers") if triggers.get(name).modes != ("audio",)]
+# The optimised trigger is a file that trigger reconstruction makes: it is tested with that.
+VIDEO = [
+    name
+    for name in names("vbd.triggers")
+    if triggers.get(name).modes != ("audio",) and name != "optimised"
+]
 CASES = [(name, mode) for name in VIDEO for mode in triggers.get(name).modes]
 DRAWN = [name for name in VIDEO if "static" in triggers.get(name).modes]
 SHAPES = [(3, 8, 32, 32, 3), (2, 5, 37, 51, 3), (1, 1, 16, 16, 3)]

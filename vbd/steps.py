@@ -14,7 +14,7 @@ from vbd.defenses.judgement import Case, judge
 from vbd.device import choose
 from vbd.metrics import defense_effectiveness_rating
 from vbd.models import checkpoints
-from vbd.training import fit
+from vbd.training import Criterion, fit
 from vbd.victims import clean_examples, evaluate, threat_of, training_examples, untrained
 
 
@@ -87,9 +87,10 @@ def defend_victim(
     test = clean_examples(folder, "test", model, dataset)
     network, card = checkpoints.load(victim.with_name("model.safetensors"))
 
-    def retrain(some: Labelled) -> nn.Module:
+    def retrain(some: Labelled, criterion: Criterion | None = None) -> nn.Module:
         fresh = untrained(model, len(card["class_names"]), weights, seed)
-        fit(fresh, some, Training(**sections["training"]), seed=seed, resume=None)
+        settings = Training(**sections["training"])
+        fit(fresh, some, settings, seed=seed, resume=None, criterion=criterion)
         return fresh
 
     case = Case(

@@ -1,6 +1,7 @@
 """The one training loop and the one prediction loop, for every model and every phase."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,21 +17,34 @@ from vbd.provenance import code_sha256, fingerprint
 from vbd.seeds import generator, number
 
 History = dict[str, list[float]]
+Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 def fit(
-    model: nn.Module, examples: Labelled, settings: Training, *, seed: int, resume: Path | None
+    model: nn.Module,
+    examples: Labelled,
+    settings: Training,
+    *,
+    seed: int,
+    resume: Path | None,
+    criterion: Criterion | None = None,
 ) -> History:
     """Train ``model`` in place on ``examples``; gives loss and accuracy of each epoch.
 
     The state after each epoch is kept in ``resume``: called again after a kill, with everything
     else the same, it goes on from there and ends with the same weights as without the kill. A
     state that belongs to other data, settings, weights or code is ignored.
+
+    ``criterion`` gives the loss of logits (B, classes) and labels (B,) where it is not to be the
+    cross entropy. No state tells one from another: ValueError where it comes with ``resume``.
     """
     from accelerate import Accelerator
 
     from vbd.device import choose
 
+    if criterion and resume:
+        raise ValueError("training by a criterion of one's own cannot be resumed: resume=None")
+    criterion = criterion or partial(F.cross_entropy, label_smoothing=settings.label_smoothing)
     device = choose()
     precision = "bf16" if device.type == "cuda" and settings.mixed_precision else "no"
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
@@ -56,7 +70,7 @@ def fit(
             batch = examples.training_batch(positions.cpu(), draws, accelerator.device)
             labels = examples.labels[positions.cpu()].to(accelerator.device)
             logits = prepared(batch)
-            loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+            loss = criterion(logits, labels)
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()

@@ -1,11 +1,21 @@
-"""What a defence is: it filters the training clips, screens the inputs, or repairs the model."""
+"""What a defence is: it filters clips, screens inputs, repairs the model or trains it anew."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from torch import Tensor, nn
 
 from vbd.data.examples import Examples
+from vbd.training import Criterion
+
+
+class Retrain(Protocol):
+    """The victim's own training, from the weights that it started from."""
+
+    def __call__(self, examples: Examples, criterion: Criterion | None = None) -> nn.Module:
+        """The model that it makes of ``examples``, by ``criterion`` as ``fit`` takes it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -68,4 +78,12 @@ class Repair:
         raise NotImplementedError
 
 
-Defense = Filter | Detector | Repair
+class Trainer:
+    """Base of the defences that train the model themselves, from the start."""
+
+    def __call__(self, retrain: Retrain, train: Examples, clean: Examples, seed: int) -> Repaired:
+        """A model without the backdoor; ``train`` and ``clean`` are those of a filter."""
+        raise NotImplementedError
+
+
+Defense = Filter | Detector | Repair | Trainer

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vbd.data.examples import Examples
-from vbd.defenses.base import Defense, Detector, Filter, Repair
+from vbd.defenses.base import Defense, Detector, Filter, Repair, Retrain, Trainer
 from vbd.metrics import accuracy, attack_success_rate, detection
 from vbd.training import predict
 
@@ -32,7 +32,7 @@ class Case:
     seed: int
     views: int
     crops: int
-    retrain: Callable[[Examples], nn.Module]
+    retrain: Retrain
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,10 @@ def _screened(defense: Detector, case: Case) -> Verdict:
     return Verdict(metrics, scores | {"threshold": limit}, spent)
 
 
-def _repaired(defense: Repair, case: Case) -> Verdict:
+def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     start = time.monotonic()
-    mended = defense(case.model, case.train, case.clean, case.seed)
+    source = case.retrain if isinstance(defense, Trainer) else case.model
+    mended = defense(source, case.train, case.clean, case.seed)
     spent = time.monotonic() - start
     model = mended.model
     metrics = _figures(_scores(case, model, case.test), _scores(case, model, case.triggered), case)

@@ -1,0 +1,50 @@
+"""What a scan takes, against the plain loop: class after class, fixed rounds, no early stop.
+
+Both search on the same clips with the same noise, so only the seconds should differ, not the
+verdict.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from vbd import scanning
+from vbd.config import load
+from vbd.defenses.neural_cleanse import NeuralCleanse, judged
+from vbd.defenses.reconstruction import reconstruct
+from vbd.models import checkpoints
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", type=Path, nargs="+", help="checkpoints (.safetensors)")
+    parser.add_argument("--clips", type=Path, required=True, help="folder of the clip store")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--defense", default="neural_cleanse", help="its section in params.yaml")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    cleanse = NeuralCleanse(**load(args.params).defenses[args.defense].params)
+    plain = cleanse.search | {"stop": cleanse.search["rounds"]}
+    for path in args.models:
+        model, card = checkpoints.load(path)
+        clean, _ = scanning.clean_clips(args.clips, card)
+        classes, start = range(len(card["class_names"])), time.perf_counter()
+        ours = cleanse.scan(model, clean, args.seed)
+        between = time.perf_counter()
+        found = [reconstruct(model, clean, [c], seed=args.seed, **plain)[0] for c in classes]
+        theirs, end = judged(found), time.perf_counter()
+        seconds = between - start, end - between
+        print(path, "scan {:.1f} s, plain {:.1f} s".format(*seconds), end=" ")
+        print(f"{seconds[1] / seconds[0]:.1f}x", end=" ")
+        for name, scan in (("scan", ours), ("plain", theirs)):
+            answer = f"class {scan.suspect}" if scan.detected else "nothing"
+            print(f"{name}: {answer} ({scan.index[scan.suspect]:.2f})", end=" ")
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

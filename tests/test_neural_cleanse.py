@@ -1,0 +1,215 @@
+"""Neural Cleanse finds what is planted and only it, and unlearns what it found."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from test_store import video
+from torch import Tensor, nn
+
+from vbd import defenses, results, triggers
+from vbd.data.examples import Examples, from_clips
+from vbd.defenses.judgement import Case, judge
+from vbd.defenses.neural_cleanse import NeuralCleanse, Sometimes, anomaly_index, judged
+from vbd.defenses.reconstruction import reconstruct
+from vbd.defenses.trigger_search import Recovered
+from vbd.models import checkpoints
+from vbd.models.base import VideoClassifier
+from vbd.seeds import generator
+from vbd.triggers.optimised import Stamp
+
+# The planted model's weights are few and large.
+UNLEARN = {"epochs": 20, "lr": 0.5}
+ROOT = Path(__file__).parents[1]
+CLASSES = 8
+
+
+class Planted(VideoClassifier):
+    """Finds the bright one of eight blocks of 4x8 pixels, and takes a red corner for class 0.
+
+    The last channel is the backdoor, next to zero on clean clips. No class is easier to reach
+    than another: as many as these it takes for a spread of norms to mean anything.
+    """
+
+    def __init__(self, num_classes: int = CLASSES, backdoor: float = 14.0) -> None:
+        super().__init__()
+        self.head_weight = nn.Parameter(20 * torch.eye(num_classes, num_classes + 1))
+        self.head_weight.data[0, -1] = backdoor
+
+    def channels(self, clips: Tensor) -> Tensor:
+        pixels = clips.float().mean(1) / 255
+        blocks = pixels.unflatten(1, (4, 4)).unflatten(3, (2, 8)).mean((2, 4, 5)).flatten(1)
+        corner = pixels[:, -4:, -4:].mean((1, 2))
+        red = corner[:, :1] - corner[:, 2:]
+        return torch.cat([blocks, torch.sigmoid(12 * (red - 0.4))], 1)
+
+    def classify(self, features: Tensor) -> Tensor:
+        return features @ self.head_weight.T
+
+
+def clips(count: int, seed: int) -> Examples:
+    """``count`` clips a class (4, 16, 16, 3) of grey noise, one block of them bright."""
+    labels = torch.arange(CLASSES).repeat(count)
+    grey = torch.full((len(labels), 4, 4, 4, 2, 8, 3), 60.0)
+    grey[torch.arange(len(labels)), :, labels // 2, :, labels % 2] = 180.0
+    noise = 12 * torch.randn(len(labels), 4, 16, 16, 3, generator=generator(seed, "noise"))
+    return from_clips((grey.reshape(noise.shape) + noise).clamp(0, 255).to(torch.uint8), labels)
+
+
+def case(backdoor: bool = True) -> Case:
+    """The model above with or without its backdoor, and what a defence is given and judged by."""
+    mask, red = torch.zeros(1, 16, 16, 1), torch.tensor([255.0, 0.0, 0.0])
+    mask[:, -4:, -4:] = 1.0
+    test = clips(3, seed=2)
+    return Case(
+        model=Planted(backdoor=14.0 * backdoor).eval(),
+        train=clips(3, seed=0),
+        clean=clips(3, seed=1),
+        test=test,
+        triggered=test.subset(test.labels != 0).triggered(Stamp(mask, red.expand(16, 16, 3))),
+        target=0,
+        seed=0,
+        views=1,
+        crops=1,
+        retrain=lambda some: Planted(),
+    )
+
+
+def cleanse(**params: object) -> NeuralCleanse:
+    return defenses.get("neural_cleanse")(**(UNLEARN | params))
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_the_planted_class_and_its_trigger_are_found_and_no_other(temporal):
+    some = case()
+    scan = cleanse(temporal=temporal).scan(some.model, some.clean, 0)
+    assert scan.detected and scan.suspect == some.target
+    found = scan.recovered[0]
+    assert found.success >= 0.99 and found.mask.shape == (4 if temporal else 1, 16, 16, 1)
+    # The mask lies on the red corner, and there the pattern is red.
+    assert found.mask[:, -4:, -4:].sum() > 0.8 * found.mask.sum()
+    strong = found.pattern[found.mask[0, ..., 0] > 0.5]
+    assert len(strong) and (strong[:, 0] > strong[:, 2] + 100).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_nothing_is_detected_nothing_is_changed(seed):
+    some = case(backdoor=False)
+    repaired = cleanse()(some.model, some.train, some.clean, seed)
+    assert repaired.model is some.model
+    assert repaired.metrics["detected"] == 0 and repaired.metrics["found_class"] == -1
+    assert not repaired.scan.detected
+
+
+def test_unlearning_removes_the_backdoor_and_keeps_the_clean_accuracy():
+    some = case()
+    verdict = judge(cleanse(), some)
+    assert verdict.metrics["detected"] == 1 and verdict.metrics["found_class"] == some.target
+    assert verdict.metrics["asr"] <= 0.05
+    assert verdict.metrics["cda"] >= 0.95 and verdict.metrics["ra"] >= 0.95
+
+
+def test_it_repeats_itself_and_knows_neither_poisoned_clips_nor_target():
+    some = case()
+    weights = some.model.head_weight.clone()
+    one = cleanse()(some.model, some.train, some.clean, 0)
+    # No training clips, so no poisoned label; and the call has no place for a target.
+    none = some.train.subset(torch.tensor([], dtype=torch.long))
+    again = cleanse()(some.model, none, some.clean, 0)
+    assert one.metrics == again.metrics
+    assert torch.equal(one.model.head_weight, again.model.head_weight)
+    assert torch.equal(some.model.head_weight, weights), "the victim itself was changed"
+
+
+def test_the_search_leaves_the_model_as_it_was():
+    some = case()
+    some.model.train()
+    reconstruct(some.model, some.clean, [0], seed=0, rounds=1)
+    assert some.model.training and some.model.head_weight.requires_grad
+    assert some.model.head_weight.grad is None
+
+
+def test_a_class_is_searched_alone_as_with_others():
+    some = case()
+    alone = [reconstruct(some.model, some.clean, [c], seed=0, rounds=20)[0] for c in range(3)]
+    for one, other in zip(
+        alone, reconstruct(some.model, some.clean, range(3), seed=0, rounds=20), strict=True
+    ):
+        assert (one.target, one.rounds, one.norm) == (other.target, other.rounds, other.norm)
+        assert torch.equal(one.mask, other.mask) and torch.equal(one.pattern, other.pattern)
+
+
+def test_a_search_that_has_settled_stops():
+    some = case()
+    (early,) = reconstruct(some.model, some.clean, [0], seed=0, rounds=200)
+    (late,) = reconstruct(some.model, some.clean, [0], seed=0, rounds=200, stop=200)
+    assert early.rounds < 100 and late.rounds == 200
+    assert late.norm <= early.norm < 1.2 * late.norm
+
+
+def test_the_index_counts_deviations_that_are_consistent_with_a_normal_distribution():
+    logs = torch.tensor([1.0, 4.8, 5.0, 5.2, 5.4])
+    expected = [d / (1.4826 * 0.2) for d in (4.0, 0.2, 0.0, 0.2, 0.4)]
+    assert anomaly_index(logs.exp()).tolist() == pytest.approx(expected, abs=1e-4)
+    normal = torch.randn(20001, generator=generator(0))
+    assert (anomaly_index(normal.exp()) > 1.96).float().mean() == pytest.approx(0.05, abs=0.01)
+    assert anomaly_index(torch.full((4,), 7.0)).tolist() == [0, 0, 0, 0]
+    published = anomaly_index(torch.tensor([10.0, 48.0, 50.0, 52.0, 54.0]), logarithms=False)
+    assert published.tolist() == pytest.approx([d / (1.4826 * 2) for d in (40, 2, 0, 2, 4)])
+
+
+def test_a_class_whose_trigger_is_too_large_is_not_flagged():
+    blank = torch.zeros(1, 16, 16, 1), torch.zeros(16, 16, 3)
+    norms = [50.0, 49.0, 51.0, 52.0, 400.0]
+    scan = judged([Recovered(c, *blank, norm, 1.0, 1) for c, norm in enumerate(norms)])
+    assert scan.index[4] > 2 and scan.suspect == 1 and not scan.detected
+
+
+def test_the_recovered_trigger_goes_on_a_share_of_the_clips():
+    stamp = Sometimes(Stamp(torch.ones(1, 8, 8, 1), torch.full((8, 8, 3), 200.0)), 0.75)
+    batch = torch.zeros(1000, 2, 8, 8, 3, dtype=torch.uint8)
+    marked = (stamp(batch, generator(0)) == 200).flatten(1).float().mean(1)
+    assert set(marked.tolist()) == {0.0, 1.0}
+    assert marked.mean().item() == pytest.approx(0.75, abs=0.04)
+
+
+def test_the_optimised_trigger_is_read_from_a_file_and_stays_in_pixels(tmp_path):
+    mask = torch.zeros(1, 8, 8, 1)
+    mask[:, :4] = 0.5
+    results.write_arrays(tmp_path / "t.npz", mask=mask, pattern=torch.full((8, 8, 3), 255.0))
+    trigger = triggers.get("optimised")(path=str(tmp_path / "t.npz"))
+    for size in (8, 16):
+        batch = torch.full((2, 3, size, size, 3), 101, dtype=torch.uint8)
+        marked = trigger(batch, generator(0))
+        assert marked.dtype == torch.uint8 and (marked[:, :, : size // 2 - 1] == 178).all()
+        assert (marked[:, :, size // 2 + 1 :] == 101).all()
+    with pytest.raises(FileNotFoundError, match="absent"):
+        triggers.get("optimised")(path=str(tmp_path / "absent.npz"))
+
+
+def test_a_checkpoint_is_scanned_and_repaired_by_one_command(tmp_path):
+    some, shown = case(), clips(2, seed=3)
+    card = {"architecture": "test_neural_cleanse:Planted", "params": {}}
+    card |= {"class_names": list("abcdefgh"), "clip": {"frames": 4, "stride": 1, "crop": 16}}
+    checkpoints.save(some.model, tmp_path / "model.safetensors", **card)
+    for number, label in enumerate(shown.labels.tolist()):
+        file = tmp_path / "clips" / card["class_names"][label] / f"{number}.mp4"
+        video(file, list(shown.clips[number, 0]))
+    (tmp_path / "clips" / "a" / "broken.mp4").write_bytes(b"no video")
+    command = [sys.executable, ROOT / "scripts/scan.py", "model.safetensors", "clips"]
+    command += ["--out", "scan", "--repair", "mended.safetensors", "--epochs", "30", "--lr", "1"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "left out: a/broken.mp4" in done.stdout and "turns any clip to a (" in done.stdout
+    report = json.loads((tmp_path / "scan" / "scan.json").read_text())
+    assert report["detected"] and report["suspect"] == "a" and report["clips"] == 16
+    assert report["classes"][0]["class"] == "a"
+    assert report["repair"]["turned_before"] > 0.9 > 0.1 > report["repair"]["turned_after"]
+    assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
+    mended, kept = checkpoints.load(tmp_path / "mended.safetensors")
+    assert kept == card and not torch.equal(mended.head_weight, some.model.head_weight)

@@ -1,0 +1,106 @@
+"""Adversarial neuron pruning (Wu and Wang 2021): neurons that noise turns against us are pruned."""
+
+import copy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import grad
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from vbd.data.examples import Examples
+from vbd.defenses.base import Repair, Repaired
+from vbd.metrics import accuracy
+from vbd.seeds import generator, number
+from vbd.training import predict
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class Neurons:
+    """The channels of all batch norms of a model, (C,) in one vector."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.norms = {name: m for name, m in model.named_modules() if isinstance(m, NORMS)}
+        if not self.norms:
+            raise ValueError("anp prunes channels of batch norms, and the model has none")
+        self.sizes = [norm.num_features for norm in self.norms.values()]
+
+    def loss(self, clips: Tensor, labels: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Cross entropy with the norms' weights and biases multiplied, by (C,) each."""
+        changed = {}
+        parts = zip(weight.split(self.sizes), bias.split(self.sizes), strict=True)
+        for (name, norm), (scale, shift) in zip(self.norms.items(), parts, strict=True):
+            changed |= {f"{name}.weight": norm.weight * scale, f"{name}.bias": norm.bias * shift}
+        return F.cross_entropy(functional_call(self.model, changed, (clips,)), labels)
+
+    @torch.no_grad()
+    def pruned(self, kept: Tensor) -> nn.Module:
+        """A copy of the model, the weights of the channels that are not ``kept`` (C,) at zero."""
+        copied = copy.deepcopy(self.model)
+        for name, part in zip(self.norms, kept.split(self.sizes), strict=True):
+            copied.get_submodule(name).weight.mul_(part)
+        return copied
+
+
+class AdversarialNeuronPruning(Repair):
+    """Learns which channels the model can do without while others are perturbed against it.
+
+    In each of ``steps`` batches of trusted clips the norms' weights and biases are perturbed by up
+    to the share ``eps`` in the direction that raises the loss, then a mask over the channels is
+    trained at ``lr`` on ``trade_off`` of the loss without and the rest with the perturbation.
+    Channels under a threshold of the mask are pruned: the last threshold, in steps of 0.05, that
+    loses at most the share ``max_loss`` of the trusted clips.
+    """
+
+    def __init__(
+        self,
+        *,
+        eps: float = 0.4,
+        trade_off: float = 0.2,
+        lr: float = 0.2,
+        steps: int = 2000,
+        batch_size: int = 128,
+        max_loss: float = 0.05,
+    ) -> None:
+        self.eps, self.trade_off, self.lr = eps, trade_off, lr
+        self.steps, self.batch_size, self.max_loss = steps, batch_size, max_loss
+
+    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+        mask, neurons = self.mask(model, clean, seed), Neurons(model)
+        first = accuracy(predict(model, clean, seed=seed), clean.labels)
+        kept = torch.ones_like(mask, dtype=torch.bool)
+        for threshold in torch.arange(0, 1, 0.05):
+            answers = predict(neurons.pruned(mask > threshold), clean, seed=seed)
+            if first - accuracy(answers, clean.labels) > self.max_loss:
+                break
+            kept = mask > threshold
+        return Repaired(neurons.pruned(kept).eval(), {"pruned": 1 - kept.float().mean().item()})
+
+    def mask(self, model: nn.Module, clean: Examples, seed: int) -> Tensor:
+        """How much of each channel (C,) is worth keeping, 0 to 1."""
+        # In training mode, as in the authors' code: with fixed statistics the noise of a norm grows
+        # from layer to layer, and no channel can be spared.
+        neurons, device = Neurons(copy.deepcopy(model).train()), next(model.parameters()).device
+        mask = torch.ones(sum(neurons.sizes), device=device, requires_grad=True)
+        optimizer = torch.optim.SGD([mask], self.lr, momentum=0.9)
+        draws, still = generator(seed, "anp"), torch.zeros(2, len(mask), device=device)
+        torch.manual_seed(number(seed, "dropout"))
+        for _ in range(self.steps):
+            chosen = torch.randperm(len(clean), generator=draws)[: self.batch_size]
+            clips = clean.training_batch(chosen, draws, device)
+            loss = partial(neurons.loss, clips, clean.labels[chosen].to(device))
+            noise = torch.empty(2, len(mask)).uniform_(-self.eps, self.eps, generator=draws)
+            noise = noise.to(device).requires_grad_()
+            (slope,) = grad(loss(mask + noise[0], 1 + noise[1]), noise)
+            noise = (noise + self.eps * slope.sign()).detach().clamp(-self.eps, self.eps)
+            natural, robust = (loss(mask + n[0], 1 + n[1]) for n in (still, noise))
+            (mask.grad,) = grad(self.trade_off * natural + (1 - self.trade_off) * robust, mask)
+            optimizer.step()
+            mask.data.clamp_(0, 1)
+        return mask.detach()
+
+
+METHOD = AdversarialNeuronPruning

@@ -1,0 +1,29 @@
+"""Fine-tuning on the defender's own clips: the baseline that every other repair has to beat."""
+
+import copy
+
+from torch import nn
+
+from vbd.config import Training
+from vbd.data.examples import Examples
+from vbd.defenses.base import Repair, Repaired
+from vbd.training import fit
+
+
+class FineTuning(Repair):
+    """Trains the whole model on the trusted clips for ``epochs``, with AdamW at ``lr``.
+
+    The backdoor is forgotten as far as the weights move (Liu et al. 2017, "Neural Trojans").
+    """
+
+    def __init__(self, *, epochs: int = 10, lr: float = 1e-3) -> None:
+        self.epochs, self.lr = epochs, lr
+
+    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+        model = copy.deepcopy(model)
+        settings = Training(epochs=self.epochs, lr=self.lr, schedule="constant")
+        fit(model, clean, settings, seed=seed, resume=None)
+        return Repaired(model.eval())
+
+
+METHOD = FineTuning

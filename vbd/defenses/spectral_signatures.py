@@ -1,0 +1,49 @@
+"""Spectral signatures (Tran et al. 2018): poisoned clips stand out along one direction."""
+
+import torch
+from torch import Tensor, nn
+
+from vbd.data.examples import Examples
+from vbd.defenses.base import Filter, Finding
+from vbd.training import predict
+
+# What is removed is half as much again as what is expected, as in the paper.
+MARGIN = 1.5
+
+
+class SpectralSignatures(Filter):
+    """Flags the clips of each class that lie farthest along the first direction of its features.
+
+    ``rate``: the share of a class that is expected to be poisoned at most; 1.5 times as many are
+    flagged in every class, whether poisoned or not. The paper holds for rates well below one half:
+    where most of a class is poisoned, its own clips are the ones that stand out.
+    """
+
+    def __init__(self, *, rate: float = 0.1) -> None:
+        if not 0 < MARGIN * rate < 1:
+            raise ValueError(f"rate {rate}: it is above 0 and below {1 / MARGIN:.2f}")
+        self.rate = rate
+
+    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
+        features = predict(model, train, seed=seed, output=model.features)
+        scores = torch.zeros(len(train))
+        flagged = torch.zeros(len(train), dtype=torch.bool)
+        for label in train.labels.unique():
+            members = (train.labels == label).nonzero().squeeze(1)
+            scores[members] = outlierness(features[members])
+            count = round(MARGIN * self.rate * len(members))
+            flagged[members[scores[members].topk(count).indices]] = True
+        return Finding(flagged, scores)
+
+
+def outlierness(features: Tensor) -> Tensor:
+    """Squared projections (N,) of ``features`` (N, D) on their first singular direction.
+
+    They are centred before: the first direction is that of their mean otherwise.
+    """
+    centred = features - features.mean(0)
+    _, _, directions = torch.linalg.svd(centred, full_matrices=False)
+    return (centred @ directions[0]).square()
+
+
+METHOD = SpectralSignatures
