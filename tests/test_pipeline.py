@@ -174,7 +174,7 @@ def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
         (RATE, ATTACK),
         # The pretrained weights and the gallery have no seed.
         ({"seeds": [0, 1]}, CELLS),
-        ({"training": {"lr": 0.02}}, CELLS),
+        ({"training": {"weight_decay": 0.3}}, CELLS),
     ],
     ids=["rate", "seeds", "training"],
 )
