@@ -7,12 +7,9 @@ from pathlib import Path
 import torch
 
 from vbd import results
-from vbd.config import Dataset, Evaluation, Model
-from vbd.device import choose
 from vbd.embeddings import Embeddings, embed
 from vbd.fusion import FUSIONS, Pair
-from vbd.models import checkpoints
-from vbd.victims import clean_examples, threat_of, training_examples
+from vbd.trained import Trained
 
 
 def embed_victim(clips: Path, triggered: Path | None, victim: Path, out: Path) -> None:
@@ -20,19 +17,13 @@ def embed_victim(clips: Path, triggered: Path | None, victim: Path, out: Path) -
 
     ``clips`` and ``triggered`` are those that it was trained with.
     """
-    result = results.read(victim)
-    sections, seed = result["params"], result["seed"]
-    threat = threat_of(sections, result["mode"], triggered)
-    folder, model = clips.parent, Model(**sections["model"])
-    dataset, evaluation = Dataset(**sections["dataset"]), Evaluation(**sections["evaluation"])
-    parts = {name: clean_examples(folder, name, model, dataset) for name in ("val", "test")}
-    parts["train"] = training_examples(folder, model, dataset, threat, seed)
-    if threat is not None:
-        parts["triggered"] = threat.triggered(parts["test"])
-    network, _ = checkpoints.load(victim.with_name("model.safetensors"))
-    network.to(choose())
-    how = {"seed": seed, "views": evaluation.views, "crops": evaluation.crops}
-    made = {name: embed(network, part, **how) for name, part in parts.items()}
+    trained = Trained.open(victim, clips, triggered)
+    parts = {"val": trained.clean, "test": trained.test, "train": trained.train}
+    if trained.threat is not None:
+        parts["triggered"] = trained.threat.triggered(trained.test)
+    result, evaluation = trained.result, trained.evaluation
+    how = {"seed": result["seed"], "views": evaluation.views, "crops": evaluation.crops}
+    made = {name: embed(trained.network, part, **how) for name, part in parts.items()}
     Embeddings(made, {key: result[key] for key in ("attack", "mode", "params")}).save(out)
 
 

@@ -14,6 +14,7 @@ from vbd.defenses.judgement import Case, judge
 from vbd.device import choose
 from vbd.metrics import defense_effectiveness_rating
 from vbd.models import checkpoints
+from vbd.trained import Trained
 from vbd.training import Criterion, fit
 from vbd.victims import clean_examples, evaluate, threat_of, training_examples, untrained
 
@@ -78,31 +79,26 @@ def defend_victim(
     ``triggered`` and ``weights`` are those that the victim was trained with. Writes result and
     scores to ``out``; the runtime is that of the defence, without what judges it.
     """
-    attacked = results.read(victim)
+    trained = Trained.open(victim, clips, triggered)
+    attacked, threat = trained.result, trained.threat
     sections, seed = attacked["params"], attacked["seed"]
-    threat = threat_of(sections, attacked["mode"], triggered)
-    folder, dataset = clips.parent, Dataset(**sections["dataset"])
-    model, evaluation = Model(**sections["model"]), Evaluation(**sections["evaluation"])
-    train = training_examples(folder, model, dataset, threat, seed)
-    test = clean_examples(folder, "test", model, dataset)
-    network, card = checkpoints.load(victim.with_name("model.safetensors"))
 
     def retrain(some: Labelled, criterion: Criterion | None = None) -> nn.Module:
-        fresh = untrained(model, len(card["class_names"]), weights, seed)
+        fresh = untrained(trained.section, len(trained.class_names), weights, seed)
         settings = Training(**sections["training"])
         fit(fresh, some, settings, seed=seed, resume=None, criterion=criterion)
         return fresh
 
     case = Case(
-        model=network.to(choose()),
-        train=train,
-        clean=clean_examples(folder, "val", model, dataset),
-        test=test,
-        triggered=threat.triggered(test),
+        model=trained.network,
+        train=trained.train,
+        clean=trained.clean,
+        test=trained.test,
+        triggered=threat.triggered(trained.test),
         target=threat.attack.target,
         seed=seed,
-        views=evaluation.views,
-        crops=evaluation.crops,
+        views=trained.evaluation.views,
+        crops=trained.evaluation.crops,
         retrain=retrain,
     )
     section = Defense(**params["defense"])

@@ -41,15 +41,26 @@ class Bottleneck(nn.Module):
         return F.relu(self.conv3(y) + self.downsample(x))
 
 
-def linear_head(channels: int, num_classes: int) -> nn.ModuleDict:
-    """The last layer, named and initialised as MMAction2 does it.
+class LinearHead(VideoClassifier):
+    """Base of the models that are a ``backbone``, dropout and one linear layer.
 
-    On pretrained features the usual initial scale gives a first loss of 7.
+    The layer is named and initialised as MMAction2 does it: on pretrained features the usual
+    initial scale gives a first loss of 7. The backbone says how many ``channels`` it gives.
     """
-    layer = nn.Linear(channels, num_classes)
-    nn.init.normal_(layer.weight, std=0.01)
-    nn.init.zeros_(layer.bias)
-    return nn.ModuleDict({"fc_cls": layer})
+
+    head = ("cls_head.",)
+
+    def __init__(self, backbone: nn.Module, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = nn.Dropout(dropout)
+        layer = nn.Linear(backbone.channels, num_classes)
+        nn.init.normal_(layer.weight, std=0.01)
+        nn.init.zeros_(layer.bias)
+        self.cls_head = nn.ModuleDict({"fc_cls": layer})
+
+    def classify(self, features: Tensor) -> Tensor:
+        return self.cls_head["fc_cls"](self.dropout(features))
 
 
 class ResNet3d(nn.Module):
@@ -81,15 +92,13 @@ class ResNet3d(nn.Module):
         return x
 
 
-class I3D(VideoClassifier):
+class I3D(LinearHead):
     """I3D with a ResNet backbone; by default the paper's ResNet-50, 28.04 M with 400 classes.
 
     ``layers`` and ``width`` size it; ``stem`` is the first convolution's kernel and ``pool`` the
     stride of the pooling behind it, (time, height, width): smaller ones suit frames of 32 px.
     Dropout is MMAction2's 0.5.
     """
-
-    head = ("cls_head.",)
 
     def __init__(
         self,
@@ -101,18 +110,12 @@ class I3D(VideoClassifier):
         pool: Sequence[int] = (2, 2, 2),
         dropout: float = 0.5,
     ) -> None:
-        super().__init__()
-        self.backbone = ResNet3d(layers, width, stem, pool)
-        self.dropout = nn.Dropout(dropout)
-        self.cls_head = linear_head(self.backbone.channels, num_classes)
+        super().__init__(ResNet3d(layers, width, stem, pool), num_classes, dropout)
 
     def channels(self, clips: Tensor) -> Tensor:
         # On a CPU, this layout takes up to a third off a training step.
         pixels = self.normalise(clips).contiguous(memory_format=torch.channels_last_3d)
         return self.backbone(pixels).mean((2, 3, 4))
-
-    def classify(self, features: Tensor) -> Tensor:
-        return self.cls_head["fc_cls"](self.dropout(features))
 
 
 METHOD = I3D

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vbd.models.base import VideoClassifier
-from vbd.models.i3d import Bottleneck, ConvNorm, linear_head
+from vbd.models.i3d import Bottleneck, ConvNorm, LinearHead
 
 
 class Pathway(nn.Module):
@@ -84,7 +83,7 @@ class TwoPathways(nn.Module):
         return torch.cat((slow.mean((2, 3, 4)), fast.mean((2, 3, 4))), 1)
 
 
-class SlowFast(VideoClassifier):
+class SlowFast(LinearHead):
     """SlowFast with ResNet pathways; by default MMAction2's ResNet-50 4x16, 34.48 M.
 
     The fast pathway sees all frames (32 there) and is ``beta`` times thinner than ``width``; the
@@ -94,8 +93,6 @@ class SlowFast(VideoClassifier):
     (time, height, width), the slow one's being as large but of one frame: a smaller one suits
     frames of 32 px. Dropout is MMAction2's 0.5.
     """
-
-    head = ("cls_head.",)
 
     def __init__(
         self,
@@ -109,16 +106,11 @@ class SlowFast(VideoClassifier):
         stem: Sequence[int] = (5, 7, 7),
         dropout: float = 0.5,
     ) -> None:
-        super().__init__()
-        self.backbone = TwoPathways(layers, width, alpha, beta, fusion, stem)
-        self.dropout = nn.Dropout(dropout)
-        self.cls_head = linear_head(self.backbone.channels, num_classes)
+        backbone = TwoPathways(layers, width, alpha, beta, fusion, stem)
+        super().__init__(backbone, num_classes, dropout)
 
     def channels(self, clips: Tensor) -> Tensor:
         return self.backbone(self.normalise(clips))
-
-    def classify(self, features: Tensor) -> Tensor:
-        return self.cls_head["fc_cls"](self.dropout(features))
 
 
 METHOD = SlowFast

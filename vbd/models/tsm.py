@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vbd.models.base import VideoClassifier
-from vbd.models.i3d import linear_head
+from vbd.models.i3d import LinearHead
 
 
 class Shift(nn.Module):
@@ -80,15 +79,13 @@ class ShiftResNet(nn.Sequential):
         self.channels = channels
 
 
-class TSM(VideoClassifier):
+class TSM(LinearHead):
     """Temporal shift in every block of a ResNet; by default ResNet-50, 24.33 M with 400 classes.
 
     It sees ``segments`` frames, spread evenly from the first on; a clip of fewer has frames
     repeated. ``layers`` and ``width`` size the ResNet; ``stem`` is the side of its first
     convolution's kernel: a smaller one suits frames of 32 px. Dropout is MMAction2's 0.5.
     """
-
-    head = ("cls_head.",)
 
     def __init__(
         self,
@@ -100,11 +97,8 @@ class TSM(VideoClassifier):
         stem: int = 7,
         dropout: float = 0.5,
     ) -> None:
-        super().__init__()
+        super().__init__(ShiftResNet(layers, width, segments, stem), num_classes, dropout)
         self.segments = segments
-        self.backbone = ShiftResNet(layers, width, segments, stem)
-        self.dropout = nn.Dropout(dropout)
-        self.cls_head = linear_head(self.backbone.channels, num_classes)
 
     def channels(self, clips: Tensor) -> Tensor:
         # The paper averages the segments' logits: the same as one linear layer on their mean.
@@ -113,9 +107,6 @@ class TSM(VideoClassifier):
         # On a CPU, this layout takes 40 % off a training step.
         images = images.contiguous(memory_format=torch.channels_last)
         return self.backbone(images).unflatten(0, (-1, self.segments)).mean((1, 3, 4))
-
-    def classify(self, features: Tensor) -> Tensor:
-        return self.cls_head["fc_cls"](self.dropout(features))
 
 
 METHOD = TSM

@@ -1,0 +1,56 @@
+"""A trained victim taken up again: its model, and the clips that it was made and tested with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vbd import results
+from vbd.config import Dataset, Evaluation, Model
+from vbd.data.labelled import Labelled
+from vbd.device import choose
+from vbd.models import checkpoints
+from vbd.victims import Threat, clean_examples, threat_of, training_examples
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A victim from disk, on the device that is free.
+
+    ``result`` is what it was measured by and ``threat`` the attack, None for a clean one;
+    ``train`` is poisoned as it was then, ``clean`` are the defender's clips, ``test`` those that
+    it is judged by.
+    """
+
+    network: nn.Module
+    result: dict[str, Any]
+    section: Model
+    evaluation: Evaluation
+    class_names: list[str]
+    threat: Threat | None
+    train: Labelled
+    clean: Labelled
+    test: Labelled
+
+    @classmethod
+    def open(cls, victim: Path, clips: Path, triggered: Path | None) -> Trained:
+        """The victim whose result is ``victim``; the clips are those that it was trained with."""
+        result = results.read(victim)
+        params = result["params"]
+        threat = threat_of(params, result["mode"], triggered)
+        section, dataset = Model(**params["model"]), Dataset(**params["dataset"])
+        network, card = checkpoints.load(victim.with_name("model.safetensors"))
+        return cls(
+            network=network.to(choose()),
+            result=result,
+            section=section,
+            evaluation=Evaluation(**params["evaluation"]),
+            class_names=card["class_names"],
+            threat=threat,
+            train=training_examples(clips.parent, section, dataset, threat, result["seed"]),
+            clean=clean_examples(clips.parent, "val", section, dataset),
+            test=clean_examples(clips.parent, "test", section, dataset),
+        )
