@@ -18,11 +18,33 @@ rule stamp:
         " --mode {wildcards.mode} --out {output.clips} &> {log}"
 
 
+rule optimise:
+    input:
+        clips="results/data/{dataset}/clips.npy",
+        model="results/models/{dataset}/{model}/seed{seed}/model.safetensors",
+        code=lambda wc: code("scripts/optimise.py", model_code(wc)),
+    output:
+        trigger="results/attacks/{dataset}/{model}/{attack}/seed{seed}.npz",
+    log:
+        "results/logs/optimise/{dataset}/{model}/{attack}/seed{seed}.log",
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        target=lambda wc: CONFIG.attacks[wc.attack].target,
+    message:
+        "searching the {wildcards.attack} trigger on {wildcards.model}, seed {wildcards.seed}"
+    shell:
+        "python scripts/optimise.py --model {input.model} --clips {input.clips}"
+        " --target {params.target} --seed {wildcards.seed} --out {output.trigger} &> {log}"
+
+
 rule attack:
     input:
         clips=clips,
         triggered=triggered,
         weights=weights,
+        optimised=optimised,
         code=lambda wc: code("scripts/train.py", model_code(wc), trigger_code(wc)),
     output:
         model="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/model.safetensors",

@@ -73,6 +73,9 @@ def clips(wc):
 
 def weights(wc):
     """The file that a victim starts from: none for "scratch"."""
+    if optimised(wc):
+        # The trigger was searched on the clean model, so that is what learns it.
+        return f"results/models/{wc.dataset}/{wc.model}/seed{wc.seed}/model.safetensors"
     init = CONFIG.models[wc.model].init
     if init == "pretrain":
         source = CONFIG.pretraining.dataset
@@ -85,6 +88,19 @@ def triggered(wc):
     if not CONFIG.attacks[wc.attack].stored:
         return []
     return f"results/attacks/{wc.dataset}/{wc.attack}/{wc.mode}.npy"
+
+
+def is_searched(attack):
+    """Whether the trigger of an attack has to be searched on the clean model."""
+    section = CONFIG.attacks[attack]
+    return section.trigger == "optimised" and "path" not in section.params
+
+
+def optimised(wc):
+    """The trigger that was searched for the model and the seed of a step, where one is."""
+    if not is_searched(getattr(wc, "attack", None)):
+        return []
+    return f"results/attacks/{wc.dataset}/{wc.model}/{wc.attack}/seed{wc.seed}.npz"
 
 
 def frames(wc):

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from vbd.data.examples import Examples
+from vbd.defenses.kept import Kept
 from vbd.defenses.trigger_search import Recovered, Search
-from vbd.seeds import generator
+from vbd.provenance import code_sha256, fingerprint
+from vbd.seeds import generator, number
 
 
 def reconstruct(
@@ -19,48 +22,70 @@ def reconstruct(
     *,
     seed: int,
     temporal: bool = False,
-    rounds: int = 100,
-    batch_size: int = 12,
+    rounds: int = 40,
+    steps: int = 8,
+    batch_size: int = 6,
+    together: int = 10,
     lr: float = 0.1,
     cost: float = 1e-3,
     success: float = 0.99,
+    confidence: float = 0.95,
     patience: int = 5,
     stop: int = 10,
+    resume: Path | None = None,
 ) -> list[Recovered]:
     """Search the smallest trigger for each class of ``targets`` on the pixels of ``clean``.
 
-    The loss is cross-entropy plus a cost times the L1 norm of the mask. The cost starts at
-    ``cost``, doubles after ``patience`` rounds in which the share of clips turned was at least
-    ``success``, and falls to its 2^1.5th part after as many without. A class is done after
-    ``rounds`` passes over the clips, or once its cost has risen and fallen and in ``stop`` rounds
-    its mask has not become smaller by a hundredth.
+    The loss is cross-entropy plus a cost times the L1 norm of the mask. A round is ``steps`` of
+    Adam at ``lr``, each on ``batch_size`` clips. The cost starts at ``cost``, doubles after
+    ``patience`` rounds in which the share of clips turned was at least ``success``, and falls to
+    its 2^1.5th part after as many without. A class is done after ``rounds``, or once its cost has
+    risen and fallen and in ``stop`` rounds its mask has not become smaller by a hundredth.
+
+    A clip counts as turned where the class has the probability ``confidence``. Wang et al. take the
+    likeliest class: to be sure, a class that was poisoned needs few pixels more, any other class
+    half as many again, so that the two are easier to tell apart.
 
     One mask and one pattern serve all frames; with ``temporal`` the mask of a frame is that one
     mask times a weight of the frame. Views and crops are drawn as in training, so what turns one
     crop alone is not enough.
 
-    Classes take turns on each batch, and those that are done drop out. None sees another: its
-    noise, cost and optimiser are its own, so it ends as it would alone. The model comes back as it
-    was.
+    The clips of ``together`` classes go through the model in one pass, which is faster; each ends
+    as it would alone, up to rounding. What they found is kept in the file ``resume``, and the same
+    call goes on after them. The model comes back as it was.
     """
     device = next(model.parameters()).device
     shape = clean.training_batch(torch.tensor([0]), generator(seed), device).shape[1:]
-    settings = {"lr": lr, "cost": cost, "temporal": temporal}
-    searches = [Search(target, shape, seed, device, **settings) for target in targets]
-    with _frozen(model):
-        for number in tqdm(range(rounds), "reconstruct", unit="round", disable=None, leave=False):
-            active = [search for search in searches if not search.settled(stop)]
-            if not active:
-                break
-            draws = generator(seed, "round", number)
-            order = torch.randperm(len(clean), generator=draws)
-            for positions in order.split(batch_size):
-                batch = clean.training_batch(positions, draws, device).float()
-                for search in active:
-                    search.step(model, batch)
-            for search in active:
-                search.judge(len(clean), success, patience)
-    return [search.result(len(clean)) for search in searches]
+    start = {"lr": lr, "cost": cost, "confidence": confidence, "temporal": temporal}
+    rules = {"success": success, "patience": patience, "stop": stop}
+    sizes = (rounds, steps, batch_size)
+    key = number(start, rules, sizes, seed, code_sha256(), fingerprint(model, clean))
+    kept = Kept(resume, key)
+    todo = [target for target in targets if target not in kept.found]
+    groups = [todo[i : i + together] for i in range(0, len(todo), together)]
+    bar = tqdm(desc="reconstruct", unit="round", total=rounds * len(groups), disable=None)
+    with _frozen(model), bar:
+        for group in groups:
+            search = Search(group, shape, seed, device, **start)
+            for index in range(rounds):
+                if len(search.active):
+                    for batch in _batches(clean, steps, batch_size, seed, index, device):
+                        search.step(model, batch)
+                    search.judge(steps * batch_size, **rules)
+                bar.update()
+            kept.add(search.results())
+    return [kept.found[target] for target in targets]
+
+
+def _batches(
+    clean: Examples, steps: int, size: int, seed: int, index: int, device: torch.device
+) -> Iterator[Tensor]:
+    """The batches (size, T, H, W, 3) of round ``index``, float in 0-255: each clip as often."""
+    draws = generator(seed, "round", index)
+    passes = -(-steps * size // len(clean))
+    order = torch.cat([torch.randperm(len(clean), generator=draws) for _ in range(passes)])
+    for positions in order[: steps * size].split(size):
+        yield clean.training_batch(positions, draws, device).float()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The search for the smallest trigger of one class, one step and one round at a time."""
+"""The search for the smallest triggers of some classes, side by side, one step and one round."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class Recovered:
 
     ``mask`` (1 or T, H, W, 1) in 0-1, ``pattern`` (H, W, 3) in 0-255, float32 on the CPU. ``norm``
     is the L1 norm of the mask in pixels of a frame, the mean over its frames. ``success`` is the
-    share of the clips that it turned; ``rounds`` how many passes over them the search took.
+    share of the clips that it turned, surely; ``rounds`` how many the search took.
     """
 
     target: int
@@ -28,87 +28,118 @@ class Recovered:
 
 
 class Search:
-    """The search for the trigger of class ``target`` (Wang et al. 2019), in pixels.
+    """Searches for the triggers of the classes ``targets`` (Wang et al. 2019), in pixels.
 
-    ``shape`` (T, H, W, 3) is that of a clip; the other settings are those of ``reconstruct``. It
-    starts from noise that ``seed`` and ``target`` decide, with an optimiser of its own.
+    ``shape`` (T, H, W, 3) is that of a clip; the other settings are those of ``reconstruct``. Each
+    class starts from noise that ``seed`` and its number decide. None sees another: its gradient,
+    its state in the optimiser and its cost are its own, only the passes through the model are
+    shared.
     """
 
     def __init__(
         self,
-        target: int,
+        targets: Sequence[int],
         shape: Sequence[int],
         seed: int,
         device: torch.device,
         *,
         lr: float,
         cost: float,
+        confidence: float,
         temporal: bool,
     ) -> None:
-        t, height, width, _ = shape
-        draws = generator(seed, "trigger", target)
-        shapes = [(1, height, width, 1), (height, width, 3)]
-        # Uniform in 0-1 behind tanh, as published; frame weights start near 1.
-        uniform = [torch.rand(size, generator=draws) * 0.999 for size in shapes]
-        raw = [torch.atanh(2 * values - 0.999) for values in uniform]
-        if temporal:
-            raw.append(torch.full((t, 1, 1, 1), 2.0))
-        self.raw = [values.to(device).requires_grad_() for values in raw]
+        starts = zip(*(_start(target, shape, seed, temporal) for target in targets), strict=True)
+        self.raw = [torch.stack(parts).to(device).requires_grad_() for parts in starts]
         self.optimizer = torch.optim.Adam(self.raw, lr, betas=(0.5, 0.9))
-        self.target, self.cost = target, cost
-        self.best: Recovered | None = None
-        self.hits = torch.zeros((), device=device)
-        self.rounds = self.idle = self.successes = self.failures = 0
-        self.raised = self.lowered = False
+        self.targets = torch.tensor(targets, device=device)
+        self.confidence, self.active = confidence, torch.arange(len(targets), device=device)
+        zeros = torch.zeros_like(self.targets)
+        self.cost, self.hits = zeros + cost, zeros.clone()
+        # The smallest that worked so far; where none did, the last one, of a norm without bound.
+        self.masks, self.patterns = (part.detach() for part in self.triggers())
+        self.norms, self.shares = zeros + torch.inf, zeros.float()
+        self.rounds, self.idle = zeros.clone(), zeros.clone()
+        self.successes, self.failures = zeros.clone(), zeros.clone()
+        self.raised, self.lowered = zeros.bool(), zeros.bool()
 
-    def settled(self, stop: int) -> bool:
-        """Whether the cost was too low, then too high, and the mask is as small as it gets."""
-        return self.raised and self.lowered and self.idle >= stop
+    def triggers(self) -> tuple[Tensor, Tensor]:
+        """Masks (A, 1, 1 or T, H, W, 1) in 0-1 and patterns (A, 1, 1, H, W, 3) in 0-255.
 
-    def trigger(self) -> tuple[Tensor, Tensor]:
-        """Mask (1 or T, H, W, 1) in 0-1 and pattern (H, W, 3) in 0-255."""
-        mask, pattern, *weights = [(raw.tanh() + 1) / 2 for raw in self.raw]
-        return (mask * weights[0] if weights else mask), 255 * pattern
+        Of the classes that are not done, as they are now.
+        """
+        mask, pattern, *weights = [(raw[self.active].tanh() + 1) / 2 for raw in self.raw]
+        return (mask * weights[0] if weights else mask)[:, None], 255 * pattern[:, None]
 
     def step(self, model: nn.Module, batch: Tensor) -> None:
-        """One step on ``batch`` (B, T, H, W, 3), float in 0-255."""
-        mask, pattern = self.trigger()
-        logits = model(batch.lerp(pattern, mask))
-        labels = torch.full((len(batch),), self.target, device=batch.device)
-        loss = F.cross_entropy(logits, labels) + self.cost * _norm(mask)
+        """One step of every class on ``batch`` (B, T, H, W, 3), float in 0-255."""
+        masks, patterns = self.triggers()
+        logits = model(batch.lerp(patterns, masks).flatten(0, 1))
+        labels = self.targets[self.active].repeat_interleave(len(batch))
+        losses = F.cross_entropy(logits, labels, reduction="none").view(-1, len(batch)).mean(1)
+        loss = (losses + self.cost[self.active] * _norms(masks)).sum()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self.hits += (logits.detach().argmax(1) == labels).sum()
+        sure = logits.detach().softmax(1).gather(1, labels[:, None]) >= self.confidence
+        self.hits[self.active] += sure.view(-1, len(batch)).sum(1)
 
-    def judge(self, count: int, success: float, patience: int) -> None:
-        """End a round over ``count`` clips: keep the trigger if it is the best, adapt the cost."""
-        self.rounds += 1
-        now = self.current(count)
+    def judge(self, count: int, *, success: float, patience: int, stop: int) -> None:
+        """End a round of ``count`` clips: keep the triggers that are the best, adapt the costs.
+
+        A class is done once its cost was too low, then too high, and its mask has not become
+        smaller by a hundredth for ``stop`` rounds.
+        """
+        at, (masks, patterns) = self.active, (part.detach() for part in self.triggers())
+        norms, shares, before = _norms(masks), self.hits[self.active] / count, self.norms[at]
+        turned = shares >= success
+        smaller = turned & (norms < before)
+        kept = at[smaller | before.isinf()]
+        taken = smaller | before.isinf()
+        self.masks[kept], self.patterns[kept] = masks[taken], patterns[taken]
+        self.shares[kept] = shares[taken]
+        self.norms[at] = torch.where(smaller, norms, before)
+        self.rounds[at] += 1
+        self.idle[at] = torch.where(turned & (norms < 0.99 * before), 0, self.idle[at] + 1)
+        self._adapt(at, turned, patience)
         self.hits.zero_()
-        turned = now.success >= success
-        before = self.best.norm if self.best else float("inf")
-        if turned and now.norm < before:
-            self.best = now
-        self.idle = 0 if turned and now.norm < 0.99 * before else self.idle + 1
-        self.successes, self.failures = (
-            (self.successes + 1, 0) if turned else (0, self.failures + 1)
+        done = self.raised & self.lowered & (self.idle >= stop)
+        self.active = (~done).nonzero().squeeze(1)
+
+    def _adapt(self, at: Tensor, turned: Tensor, patience: int) -> None:
+        """Double a cost after so many successes in a row, divide it by 2^1.5 after as many failures."""
+        self.successes[at] = torch.where(turned, self.successes[at] + 1, 0)
+        self.failures[at] = torch.where(turned, 0, self.failures[at] + 1)
+        low, high = self.successes == patience, self.failures == patience
+        self.cost[low] *= 2
+        self.cost[high] /= 2**1.5
+        self.successes[low], self.failures[high] = 0, 0
+        self.raised, self.lowered = self.raised | low, self.lowered | high
+
+    def results(self) -> list[Recovered]:
+        """The smallest trigger of each class that worked; where none did, the last one."""
+        masks, patterns = self.masks[:, 0].cpu(), self.patterns[:, 0, 0].cpu()
+        figures = zip(
+            self.targets.tolist(),
+            masks,
+            patterns,
+            _norms(self.masks).tolist(),
+            self.shares.tolist(),
+            self.rounds.tolist(),
+            strict=True,
         )
-        if self.successes == patience:
-            self.cost, self.successes, self.raised = self.cost * 2, 0, True
-        elif self.failures == patience:
-            self.cost, self.failures, self.lowered = self.cost / 2**1.5, 0, True
-
-    def result(self, count: int) -> Recovered:
-        """The smallest trigger that worked; where none did, the last one."""
-        return replace(self.best or self.current(count), rounds=self.rounds)
-
-    def current(self, count: int) -> Recovered:
-        """The trigger as it is, and the share of the round's ``count`` clips that it turned."""
-        mask, pattern = (part.detach().cpu() for part in self.trigger())
-        share = self.hits.item() / count
-        return Recovered(self.target, mask, pattern, _norm(mask).item(), share, self.rounds)
+        return [Recovered(*row) for row in figures]
 
 
-def _norm(mask: Tensor) -> Tensor:
-    return mask.sum() / len(mask)
+def _start(target: int, shape: Sequence[int], seed: int, temporal: bool) -> list[Tensor]:
+    """Mask, pattern and, if ``temporal``, frame weights that a search starts from, before tanh."""
+    t, height, width, _ = shape
+    draws = generator(seed, "trigger", target)
+    # Uniform in 0-1 behind tanh, as published; frame weights start near 1.
+    shapes = [(1, height, width, 1), (1, height, width, 3)]
+    raw = [torch.atanh(2 * torch.rand(size, generator=draws) * 0.999 - 0.999) for size in shapes]
+    return [*raw, torch.full((t, 1, 1, 1), 2.0)] if temporal else raw
+
+
+def _norms(masks: Tensor) -> Tensor:
+    """L1 norms (A,) of masks (A, 1, 1 or T, H, W, 1), the mean over their frames."""
+    return masks.sum((3, 4, 5)).mean((1, 2))
