@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -33,6 +34,24 @@ METHODS = {
         {"stages": [0, 0.5, 0.9], "cda": [0.9, 0.8, 0.2], "asr": [1, 1, 0.5]},
     ),
 }
+
+
+def scan(seed: int, target: int) -> tuple[dict, dict]:
+    """Metrics and arrays of Neural Cleanse: with seed 0 it flags class 0, with others none."""
+    norms, found = np.array([9.0 + 40 * seed, 60, 80, 70]), float(seed == 0)
+    masks = np.zeros((4, 2, 8, 8, 1), np.float16)
+    masks[:, 1, 6:, 6:] = 1
+    metrics = {"detected": found, "index": 4.0 - 3 * seed, "index_published": 3.0}
+    metrics |= {"norm": norms[0], "norm_median": 65.0, "found_class": 0.0 if found else -1.0}
+    metrics |= {"recovered_asr": 1.0, "trigger_asr": 0.9, "passes": 12000.0}
+    if target >= 0:
+        index = metrics["index"] if target == 0 else -0.5
+        metrics |= {"target_index": index, "right_class": found * (target == 0), "iou": 0.4}
+    patterns, change = np.full((4, 8, 8, 3), 200, np.uint8), np.full((8, 8), 3.0 * (target >= 0))
+    arrays = {"norms": norms, "index": np.ones(4), "masks": masks, "patterns": patterns}
+    return metrics, arrays | {"suspect": 0, "target": target, "change": change}
+
+
 # (model, architecture, attack, mode, seeds): a natural attack, a second architecture, an attack
 # that nobody published and a model of sound are among them.
 VICTIMS = [
@@ -63,7 +82,7 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
     """Results by the step that makes them; of stealth its one file, of fusion the folders."""
     folder = tmp_path_factory.mktemp("cells")
     found: dict[str, list[Path]] = {"baselines": [], "attacks": [], "ablation": [], "stealth": []}
-    found |= {method: [] for method in METHODS}
+    found |= {method: [] for method in (*METHODS, *CLEANSE)}
 
     def result(kind: str, params: dict, metrics: dict, arrays: dict, **keys: object) -> None:
         path = folder / kind / str(len(found[kind])) / "result.json"
@@ -79,6 +98,11 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
             shift, sections = 0.02 * seed, {"model": {"architecture": architecture}}
             if attack is None:
                 result("baselines", sections, {"cda": 0.95 + shift}, CURVES, **keys)
+                if model == "i3d":
+                    section = {"defense": {"defense": "neural_cleanse"}}
+                    metrics, arrays = scan(seed, target=-1)
+                    metrics["cda"] = 0.93
+                    result("scans", section, metrics, arrays, **keys, defense="neural_cleanse")
                 continue
             rates = {"cda": 0.94 + shift, "asr": 1 - shift, "ra": shift}
             if mode != "audio":
@@ -88,12 +112,21 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
                 threat = {"attack": {"trigger": attack, "frames": trained}}
                 kind = "attacks" if trained == "all" else "ablation"
                 result(kind, sections | threat, rates | tested, CURVES, **keys)
-            for method, (metrics, arrays) in METHODS.items():
+            cleanse = scan(seed, target=0 if mode == "static" else 1)
+            for method, (metrics, arrays) in (METHODS | {"neural_cleanse": cleanse}).items():
                 # One cell is missing.
                 if model == "i3d" and attack != "my_own" and (method, mode) != ("strip", "natural"):
                     threat = {"attack": {"trigger": attack}, "defense": {"defense": method}}
                     left = {"cda": 0.9, "asr": 0.2 + shift, "ra": 0.7, "der": 0.88} | metrics
                     result(method, threat, left, arrays, **keys, defense=method)
+    keys = {"model": "lstm", "attack": "mine", "mode": "static", "seed": 0}
+    sections = {"model": {"architecture": "cnn_lstm"}, "attack": {"trigger": "optimised"}}
+    rates = {"cda": 0.92, "asr": 0.99, "ra": 0.01}
+    result("optimised", sections, rates, CURVES, **keys)
+    del sections["model"]
+    sections["defense"], (metrics, arrays) = {"defense": "neural_cleanse"}, scan(0, target=0)
+    metrics |= {"cda": 0.86, "asr": 0.12, "ra": 0.7}
+    result("optimised", sections, metrics, arrays, **keys, defense="neural_cleanse")
     found["stealth"].append(folder / "stealth.json")
     row = {"attack": "frame_lag", "mode": "natural", "trigger": "frame_lag", "psnr": 31.234}
     row |= {"ssim": 0.98765, "change_mean": 1.5, "change_max": 201.0, "unchanged": 1, "clips": 40}
@@ -116,12 +149,16 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
 
 
 VICTIM = ("baselines", "attacks")
+# Scans of clean models, of attacked ones, and a victim of its own with its scan.
+CLEANSE = ("scans", "neural_cleanse", "optimised")
 INPUTS = dict.fromkeys(TABLES, VICTIM) | {
     "table5_activation_clustering": ("attacks", "activation_clustering"),
     "table7_audiovisual": ("fusion",),
     "late_fusion": ("fusion",),
     "stealth": ("stealth",),
-    "defenses": ("attacks", *METHODS),
+    "defenses": ("attacks", *METHODS, "neural_cleanse", "scans"),
+    "neural_cleanse": CLEANSE,
+    "unlearning": (*VICTIM, *CLEANSE),
 }
 
 
@@ -143,6 +180,8 @@ def test_a_table_is_the_golden_one(cells, tmp_path, name):
         ("strip", ("strip",), 2),
         ("pruning", ("fine_pruning",), 3),
         ("defenses", ("attacks", *METHODS), 2),
+        # Four panels a victim.
+        ("neural_cleanse", CLEANSE, 4 * 5),
     ],
 )
 def test_a_figure_is_drawn_from_results(cells, tmp_path, name, kinds, panels):
@@ -153,8 +192,9 @@ def test_a_figure_is_drawn_from_results(cells, tmp_path, name, kinds, panels):
         assert np.asarray(drawn.convert("L")).std() > 10
 
 
-def test_a_missing_cell_is_a_dash_in_the_heatmap(cells):
-    axis, _ = FIGURES["defenses"](read([*cells["attacks"], *cells["strip"]])).axes
+def test_a_missing_cell_is_a_dash_in_the_heatmap_and_scans_of_clean_models_are_not_there(cells):
+    kinds = ("attacks", "strip", "scans")
+    axis, _ = FIGURES["defenses"](read([path for kind in kinds for path in cells[kind]])).axes
     texts = [text.get_text() for text in axis.texts]
     assert texts.count("-") == 2 and "90 / 21\nDER 88" in texts
 
@@ -163,6 +203,31 @@ def test_metrics_for_dvc_are_means_in_percent(cells):
     found = means(read([*cells["baselines"], *cells["attacks"]]))["i3d"]
     assert found["baseline"] == {"cda": 96.0}
     assert found["static badnet"] == {"cda": 95.0, "asr": 99.0, "ra": 1.0, "asr_video": 70.0}
+
+
+def test_only_shares_are_in_percent_and_a_class_has_no_mean(cells):
+    found = means(read(cells["scans"]))["i3d"]["baseline neural_cleanse"]
+    assert (found["detected"], found["index"], found["passes"]) == (50.0, 2.5, 12000.0)
+    assert "found_class" not in found
+
+
+def test_the_masks_are_of_the_first_seed_and_say_what_was_found(cells):
+    figure = FIGURES["neural_cleanse"](read([path for kind in CLEANSE for path in cells[kind]]))
+    titles = {axis.get_title() for axis in figure.axes if axis.get_title()}
+    assert titles == {
+        "badnet\nstatic\nindex 4.0\nfound",
+        "badnet\ndynamic\nindex -0.5\nwrong class",
+        "frame_lag\nnatural\nindex -0.5\nwrong class",
+        "baseline\nindex 4.0\nfalse alarm",
+        "mine\nstatic\nindex 4.0\nfound",
+    }
+
+
+def test_many_victims_are_shown_in_two_bands(cells):
+    frame = read(cells["neural_cleanse"][:1])
+    many = pd.concat([frame.assign(attack=f"one{i}") for i in range(14)])
+    figure = FIGURES["neural_cleanse"](many.reset_index(drop=True))
+    assert len(figure.axes) == 4 * 14 and len(figure.subfigs) == 2
 
 
 def test_baselines_alone_make_a_table(cells):

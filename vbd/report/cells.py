@@ -10,15 +10,17 @@ from vbd import results
 
 KEYS = ["model", "mode", "attack", "defense"]
 SETTINGS = ["seed", "architecture", "trigger", "frames", "method", "rule", "runtime_s", "path"]
+# Metrics that are counts, pixels or deviations, not shares.
+_NO_SHARES = {"index", "index_published", "target_index", "norm", "norm_median", "passes"}
 SPREAD = "In percent, mean ± standard deviation over seeds."
 Beside = Callable[[pd.Series], dict[str, float | None]]
 
 
 def read(paths: Sequence[Path]) -> pd.DataFrame:
-    """One row a result: ``KEYS``, ``SETTINGS`` and its metrics in percent, model by model.
+    """One row a result: ``KEYS``, ``SETTINGS`` and its metrics, model by model.
 
-    The attack of a clean model is "baseline". The architecture is in the results of the victims;
-    those of their defences take it over from them.
+    Shares are in percent. The attack of a clean model is "baseline". The architecture is in the
+    results of the victims; those of their defences take it over from them.
     """
     frame = pd.DataFrame([_record(path) for path in paths])
     frame["architecture"] = frame.groupby("model")["architecture"].transform("first")
@@ -41,7 +43,19 @@ def _record(path: Path) -> dict[str, Any]:
         "runtime_s": row["runtime_s"],
         "path": path,
     }
-    return keys | settings | {name: 100 * value for name, value in row["metrics"].items()}
+    metrics = {
+        name: value if name in _NO_SHARES else 100 * value
+        for name, value in row["metrics"].items()
+        # The number of a class is a name, of which there is no mean.
+        if name != "found_class"
+    }
+    return keys | settings | metrics
+
+
+def attacked(frame: pd.DataFrame) -> pd.DataFrame:
+    """The attacked victims of the models that a defence was run on, and these defences."""
+    frame = frame[frame["attack"] != "baseline"]
+    return frame[frame["model"].isin(frame.loc[frame["defense"].notna(), "model"])]
 
 
 def summarise(
@@ -71,7 +85,7 @@ def summarise(
 
 
 def means(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean metrics in percent by model and cell: {model: {"static badnet": {"asr": ...}}}."""
+    """Mean metrics as in ``read``, by model and cell: {model: {"static badnet": {"asr": ...}}}."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for values, cell in frame.groupby(KEYS, dropna=False, sort=False):
         model, *rest = values

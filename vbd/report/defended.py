@@ -7,15 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.report import published
-from vbd.report.cells import SPREAD, read, summarise
+from vbd.report.cells import SPREAD, attacked, read, summarise
 
 Table = tuple[pd.DataFrame, list[str]]
 
 
 def defenses(paths: Sequence[Path], dataset: str) -> Table:
     """Every attack without a defence ("none") and with each of them, missing cells included."""
-    frame = read(paths)
-    frame = frame[frame["model"].isin(frame.loc[frame["defense"].notna(), "model"])]
+    frame = attacked(read(paths))
     rates = ["sacrifice", "elimination", "fpr", "fnr", "der", "auroc"]
     frame = frame.reindex(columns=frame.columns.union(rates, sort=False))
     frame["fpr"] = frame["fpr"].fillna(frame["sacrifice"])
@@ -26,9 +25,9 @@ def defenses(paths: Sequence[Path], dataset: str) -> Table:
     keys = ["model", "attack", "mode", "defense"]
     metrics = ["cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "runtime_s"]
     table = summarise(frame, metrics, keys=keys).set_index(keys)
-    attacked = table.index.droplevel("defense").unique()
+    rows = table.index.droplevel("defense").unique()
     methods = ["none", *frame["defense"].unique()]
-    every = [(*cell, method) for cell, method in product(attacked, dict.fromkeys(methods))]
+    every = [(*cell, method) for cell, method in product(rows, dict.fromkeys(methods))]
     table = table.reindex(pd.MultiIndex.from_tuples(every, names=keys)).reset_index()
     table["seeds"] = table["seeds"].fillna(0).astype(int)
     notes = [

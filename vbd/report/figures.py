@@ -8,6 +8,7 @@ import pandas as pd
 
 from vbd.report.cells import names
 from vbd.report.heatmaps import defenses, frames
+from vbd.report.masks import neural_cleanse
 from vbd.report.plotting import panels
 
 if TYPE_CHECKING:
@@ -102,4 +103,5 @@ FIGURES: dict[str, Callable[[pd.DataFrame], "Figure"]] = {
     "strip": strip,
     "pruning": pruning,
     "defenses": defenses,
+    "neural_cleanse": neural_cleanse,
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from vbd.report.cells import names
+from vbd.report.cells import attacked, names
 from vbd.report.plotting import panels
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def defenses(frame: pd.DataFrame) -> "Figure":
     A cell holds CDA / ASR after the defence and DER in percent, mean over seeds; a missing one is
     grey.
     """
-    frame = frame[frame["model"].isin(frame.loc[frame["defense"].notna(), "model"])]
+    frame = attacked(frame)
     frame = frame.assign(name=names(frame, "model"), defense=frame["defense"].fillna("none"))
     means = frame.groupby(["name", "defense"], sort=False)[["cda", "asr", "der"]].mean()
     rows = list(frame["name"].unique())

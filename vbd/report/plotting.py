@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vbd.files import replacing
 
 if TYPE_CHECKING:
@@ -29,6 +31,14 @@ def panels(
     for lowest in axes[count - columns : count]:
         lowest.tick_params(labelbottom=True)
     return figure, list(axes[:count])
+
+
+def on_grey(mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+    """A trigger on grey, uint8 (H, W, 3): black and white are colours of patterns.
+
+    ``mask`` (H, W, 1) in 0-1, ``pattern`` (H, W, 3) in 0-255.
+    """
+    return (128 + mask * (pattern - 128.0)).round().astype(np.uint8)
 
 
 def save(figure: "Figure", out: Path) -> None:

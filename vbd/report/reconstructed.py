@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from torch import Tensor
 
 from vbd.defenses.neural_cleanse import Scan
+from vbd.report.plotting import on_grey
 from vbd.seeds import generator
 from vbd.triggers.optimised import Stamp
 
@@ -38,9 +38,7 @@ def sheet(scan: Scan, class_names: Sequence[str], clip: Tensor) -> "Figure":
         mask = found.mask[frame].numpy()
         marked = Stamp(found.mask, found.pattern)(clip[None], generator(0))[0]
         column[0].imshow(mask, cmap="gray", vmin=0, vmax=1)
-        # Grey where there is no trigger: black and white are colours of patterns.
-        grey = 128 + mask * (found.pattern.numpy() - 128)
-        column[1].imshow(grey.round().astype(np.uint8))
+        column[1].imshow(on_grey(mask, found.pattern.numpy()))
         column[2].imshow(marked[frame % len(marked)].numpy())
         for axis in column:
             axis.set(xticks=[], yticks=[])

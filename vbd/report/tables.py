@@ -10,6 +10,7 @@ import pandas as pd
 from vbd.report import published
 from vbd.report.audiovisual import fusion, late_fusion
 from vbd.report.cells import SPREAD, Beside, read, summarise
+from vbd.report.cleansed import neural_cleanse, unlearning
 from vbd.report.defended import Table, activation_clustering, defenses
 
 _DASH = "-: no trigger in a baseline, not measured, or no such figure published."
@@ -91,4 +92,6 @@ TABLES: dict[str, Callable[[Sequence[Path], str], Table]] = {
     "late_fusion": late_fusion,
     "stealth": stealth,
     "defenses": defenses,
+    "neural_cleanse": neural_cleanse,
+    "unlearning": unlearning,
 }

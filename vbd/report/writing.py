@@ -14,8 +14,13 @@ _TITLES = {
     "change_mean": "Mean change",
     "change_max": "Largest change",
     "runtime_s": "Runtime (s)",
+    "norm_median": "Median norm",
+    "trigger_asr": "ASR of the trigger",
+    "iou": "IoU",
 } | {name: name.upper() for name in ("cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "ssim")}
-_DIGITS = {"ssim": 3, "change_max": 0, "unchanged": 0}
+_TITLES |= {f"{name}_before": f"{name.upper()} before" for name in ("cda", "asr", "ra")}
+_DIGITS = {"ssim": 3, "index": 2, "target_index": 2}
+_DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", "passes"), 0)
 
 
 def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
@@ -41,17 +46,19 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
             continue
         if f"{name}_std" in table.columns:
             pairs = zip(column, table[f"{name}_std"], strict=True)
-            column = pd.Series([_figure(mean, deviation) for mean, deviation in pairs])
+            digits = _DIGITS.get(name, 1)
+            column = pd.Series([_figure(mean, spread, digits) for mean, spread in pairs])
         elif pd.api.types.is_float_dtype(column):
             column = column.map(f"{{:.{_DIGITS.get(name, 2)}f}}".format, na_action="ignore")
         columns[_title(name)] = column.astype(object).where(column.notna(), "-")
     return pd.DataFrame(columns)
 
 
-def _figure(mean: float, deviation: float) -> str:
+def _figure(mean: float, deviation: float, digits: int) -> str:
     if pd.isna(mean):
         return "-"
-    return f"{mean:.1f}" if pd.isna(deviation) else f"{mean:.1f} ± {deviation:.1f}"
+    figures = (mean,) if pd.isna(deviation) else (mean, deviation)
+    return " ± ".join(f"{figure:.{digits}f}" for figure in figures)
 
 
 def _title(name: str) -> str:
