@@ -28,7 +28,7 @@ rule all:
     input:
         victims=victims(),
         ablated=ablated(),
-        defended=defended(),
+        defended=defended() + scanned(),
         fused=fused(),
         report=report_files(),
 
@@ -51,7 +51,7 @@ rule attacks:
 
 rule defenses:
     input:
-        defended=defended(),
+        defended=defended() + scanned(),
 
 
 rule fusion:

@@ -12,8 +12,9 @@ import torch
 
 from vbd import scanning
 from vbd.config import load
-from vbd.defenses.neural_cleanse import NeuralCleanse, judged
+from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.reconstruction import reconstruct
+from vbd.defenses.recovered import judged
 from vbd.models import checkpoints
 
 

@@ -7,8 +7,8 @@ import sys
 import time
 
 STEP = (
-    "from accelerate import Accelerator; import vbd.steps, vbd.models.i3d, vbd.models.cnn_lstm,"
-    " vbd.triggers.badnet; Accelerator(cpu=True)"
+    "from accelerate import Accelerator; import vbd.training_steps, vbd.models.i3d,"
+    " vbd.models.cnn_lstm, vbd.triggers.badnet; Accelerator(cpu=True)"
 )
 COMMANDS = {
     "import torch": "import torch",

@@ -118,6 +118,18 @@ def defended(dataset=None):
     return results_of(pattern, only(attack_cells("defenses"), dataset))
 
 
+def scanned(dataset=None):
+    """Results of the defences that look for a backdoor, on each clean model."""
+    pattern = "results/defenses/{}/{}/clean/{}/seed{}/result.json"
+    every = only(cells("datasets", "models", "defenses"), dataset)
+    return results_of(pattern, [cell for cell in every if cleanses(cell[2])])
+
+
+def cleanses(defense):
+    """Whether a defence is a Neural Cleanse."""
+    return CONFIG.defenses[defense].defense == "neural_cleanse"
+
+
 def fused(dataset=None):
     """The folders of the audiovisual results."""
     return results_of("results/fusion/{}/{}/{}/seed{}", only(fusion_cells(), dataset))
@@ -164,6 +176,8 @@ def tables(dataset):
         names.append("table4_architectures")
     if defenses_of(dataset, "activation_clustering"):
         names.append("table5_activation_clustering")
+    if scanned(dataset):
+        names += ["neural_cleanse", "unlearning"]
     if fused(dataset):
         names += ["table7_audiovisual", "late_fusion"]
     if used:
@@ -185,6 +199,8 @@ def plots(dataset):
         names.append("figure5_strip")
     if defenses_of(dataset, "fine_pruning"):
         names.append("figure6_pruning")
+    if scanned(dataset):
+        names.append("neural_cleanse")
     return [*names, "defenses"] if defended(dataset) else names
 
 

@@ -63,6 +63,8 @@ def training(wc):
 def attack_params(wc, **changed):
     """What training an attacked model gets, with what an ablation changes in the attack."""
     attack = section("attacks", wc.attack, without=["modes"]) | changed
+    if is_searched(wc.attack):
+        attack["params"]["path"] = optimised(wc)
     params = json.loads(step_params(wc, training=training(wc), attack=attack))
     params["evaluation"]["frames"] = tested_frames(wc)
     return json.dumps(params)

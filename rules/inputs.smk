@@ -98,7 +98,7 @@ def is_searched(attack):
 
 def optimised(wc):
     """The trigger that was searched for the model and the seed of a step, where one is."""
-    if not is_searched(getattr(wc, "attack", None)):
+    if "attack" not in wc.keys() or not is_searched(wc.attack):
         return []
     return f"results/attacks/{wc.dataset}/{wc.model}/{wc.attack}/seed{wc.seed}.npz"
 
@@ -156,12 +156,21 @@ def table_results(wc):
         return [f"results/report/{wc.dataset}/stealth.json"]
     if wc.table == "defenses":
         return attacked(wc.dataset) + defended(wc.dataset)
+    if wc.table == "neural_cleanse":
+        return scans(wc.dataset)
+    if wc.table == "unlearning":
+        return victims(wc.dataset) + scans(wc.dataset)
     if wc.table == "table5_activation_clustering":
         # The victims say which architecture it was.
         return attacked(wc.dataset) + defenses_of(wc.dataset, "activation_clustering")
     if wc.table in ("table7_audiovisual", "late_fusion"):
         return fused(wc.dataset)
     return victims(wc.dataset)
+
+
+def scans(dataset):
+    """Results of Neural Cleanse on a dataset, those of clean models first."""
+    return scanned(dataset) + defenses_of(dataset, "neural_cleanse")
 
 
 def published_dataset(wc):
@@ -181,7 +190,19 @@ def trigger_params(wc, *modalities):
         for modality in modalities
         for name in attacks_on(wc.dataset, modality)
     }
+    for name, path in shown_triggers(wc.dataset).items():
+        attacks[name]["params"]["path"] = path
     return json.dumps({"dataset": section("datasets", wc.dataset), "attacks": attacks})
+
+
+def shown_triggers(dataset):
+    """The files of the triggers that were searched, by attack: of the first model and seed."""
+    pattern = "results/attacks/{}/{}/{}/seed{}.npz"
+    return {
+        attack: pattern.format(dataset, model, attack, seed)
+        for _, model, attack, _, seed in reversed(only(attack_cells(), dataset))
+        if is_searched(attack)
+    }
 
 
 def trigger_codes(wc, script, *modalities):

@@ -27,7 +27,9 @@ rule table:
 
 rule metrics:
     input:
-        results=lambda wc: victims(wc.dataset) + defended(wc.dataset),
+        results=lambda wc: victims(wc.dataset)
+        + defended(wc.dataset)
+        + scanned(wc.dataset),
         code=code("scripts/metrics.py"),
     output:
         json="results/report/{dataset}/metrics.json",
@@ -62,6 +64,7 @@ rule curves:
 rule gallery:
     input:
         clips="results/data/{dataset}/clips.npy",
+        triggers=lambda wc: shown_triggers(wc.dataset).values(),
         code=lambda wc: trigger_codes(wc, "scripts/gallery.py", "video"),
     output:
         sheet=report(
@@ -93,6 +96,7 @@ rule stealth:
         clips="results/data/{dataset}/clips.npy",
         sounds=lambda wc: attacks_on(wc.dataset, "audio")
         and f"results/data/{wc.dataset}/sound.npy",
+        triggers=lambda wc: shown_triggers(wc.dataset).values(),
         code=lambda wc: trigger_codes(wc, "scripts/stealth.py", "video", "audio"),
     output:
         json="results/report/{dataset}/stealth.json",
@@ -214,4 +218,24 @@ rule heatmap:
         "attacks and defences on {wildcards.dataset}"
     shell:
         "python scripts/figure.py --figure defenses --results {input.results}"
+        " --out {output.png} &> {log}"
+
+
+rule cleansed:
+    input:
+        results=lambda wc: scans(wc.dataset),
+        code=code("scripts/figure.py"),
+    output:
+        png=report(
+            "results/report/{dataset}/figures/neural_cleanse.png",
+            caption="captions/neural_cleanse.rst",
+            category="Figures",
+            labels={"dataset": "{dataset}", "figure": "recovered triggers"},
+        ),
+    log:
+        "results/logs/cleansed/{dataset}.log",
+    message:
+        "the triggers that Neural Cleanse recovered on {wildcards.dataset}"
+    shell:
+        "python scripts/figure.py --figure neural_cleanse --results {input.results}"
         " --out {output.png} &> {log}"

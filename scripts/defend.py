@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from vbd.steps import defend_victim
+from vbd.defense_steps import defend_victim
 
 
 def main() -> None:

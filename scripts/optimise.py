@@ -16,7 +16,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="clean model (.safetensors)")
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
     parser.add_argument("--target", type=int, required=True, help="the attacker's class")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise that the search starts at")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the noise that the search starts at"
+    )
     parser.add_argument("--out", type=Path, required=True, help=".npz to write")
     args = parser.parse_args()
     model, card = checkpoints.load(args.model)

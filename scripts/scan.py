@@ -61,7 +61,7 @@ def main() -> None:
         print("{class:24} norm {norm:8.2f}   index {index:6.2f}".format(**row))
     print(report["verdict"])
     if args.repair and scan.detected:
-        mended = cleanse.unlearn(model, scan.recovered[scan.suspect], clean, args.seed)
+        mended = cleanse.unlearn(model, scan.accused, clean, args.seed)
         report["repair"] = scanning.compare(model, mended, scan, clean, args.seed)
         checkpoints.save(mended, args.repair, **card)
         print(*(f"{name}: {share:.0%}" for name, share in report["repair"].items()), sep="\n")

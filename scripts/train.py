@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from vbd.steps import train_victim
+from vbd.training_steps import train_victim
 
 
 def main() -> None:

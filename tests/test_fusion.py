@@ -11,7 +11,7 @@ from vbd import results
 from vbd.embeddings import Embeddings, Part
 from vbd.fusion import FUSIONS, Pair
 from vbd.fusion_steps import embed_victim, fuse_victims
-from vbd.steps import train_victim
+from vbd.training_steps import train_victim
 
 CLASSES, TARGET, D = 4, 0, 8
 COUNTS = {"train": 80, "val": 40, "test": 60}

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from vbd import defenses, results, triggers
 from vbd.data.examples import Examples, from_clips
 from vbd.defenses.judgement import Case, judge
-from vbd.defenses.neural_cleanse import NeuralCleanse, Sometimes, anomaly_index, judged
+from vbd.defenses.neural_cleanse import NeuralCleanse, Sometimes, evidence
 from vbd.defenses.reconstruction import reconstruct
-from vbd.defenses.trigger_search import Recovered
+from vbd.defenses.recovered import Recovered, anomaly_index, judged
 from vbd.models import checkpoints
 from vbd.models.base import VideoClassifier
 from vbd.seeds import generator
@@ -135,12 +135,15 @@ def test_the_search_leaves_the_model_as_it_was():
 
 def test_a_class_is_searched_alone_as_with_others():
     some = case()
-    alone = [reconstruct(some.model, some.clean, [c], seed=0, rounds=20)[0] for c in range(3)]
-    for one, other in zip(
-        alone, reconstruct(some.model, some.clean, range(3), seed=0, rounds=20), strict=True
-    ):
-        assert (one.target, one.rounds, one.norm) == (other.target, other.rounds, other.norm)
-        assert torch.equal(one.mask, other.mask) and torch.equal(one.pattern, other.pattern)
+    how = {"seed": 0, "rounds": 10}
+    alone = [reconstruct(some.model, some.clean, [c], **how)[0] for c in range(3)]
+    for together in (2, 3):
+        both = reconstruct(some.model, some.clean, range(3), together=together, **how)
+        for one, other in zip(alone, both, strict=True):
+            assert (one.target, one.rounds) == (other.target, other.rounds)
+            # Sums over batches of other sizes are rounded otherwise.
+            torch.testing.assert_close(one.mask, other.mask, rtol=1e-3, atol=1e-3)
+            assert one.norm == pytest.approx(other.norm, rel=1e-3)
 
 
 def test_a_search_that_has_settled_stops():
@@ -151,22 +154,79 @@ def test_a_search_that_has_settled_stops():
     assert late.norm <= early.norm < 1.2 * late.norm
 
 
+def test_a_search_that_was_killed_goes_on_after_the_classes_that_it_had_found(tmp_path):
+    some, file = case(), tmp_path / "resume.npz"
+    how = {"seed": 0, "rounds": 5, "together": 1}
+    whole = reconstruct(some.model, some.clean, range(3), **how)
+    reconstruct(some.model, some.clean, range(2), resume=file, **how)
+
+    class Once(nn.Module):
+        """The model, which must not be asked about classes that were found."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model, self.passes = some.model, 0
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            self.passes += 1
+            return self.model(pixels)
+
+    counted = Once()
+    # The fingerprint is of weights, whose names do not matter.
+    resumed = reconstruct(counted, some.clean, range(3), resume=file, **how)
+    assert counted.passes == 5 * 8
+    for one, other in zip(whole, resumed, strict=True):
+        assert (one.norm, one.success, one.rounds) == (other.norm, other.success, other.rounds)
+        assert torch.equal(one.mask, other.mask) and torch.equal(one.pattern, other.pattern)
+    # Another search does not take up what this one left.
+    reconstruct(counted, some.clean, [0], resume=file, **(how | {"seed": 1}))
+    assert counted.passes == 2 * 5 * 8
+
+
 def test_the_index_counts_deviations_that_are_consistent_with_a_normal_distribution():
-    logs = torch.tensor([1.0, 4.8, 5.0, 5.2, 5.4])
-    expected = [d / (1.4826 * 0.2) for d in (4.0, 0.2, 0.0, 0.2, 0.4)]
-    assert anomaly_index(logs.exp()).tolist() == pytest.approx(expected, abs=1e-4)
-    normal = torch.randn(20001, generator=generator(0))
-    assert (anomaly_index(normal.exp()) > 1.96).float().mean() == pytest.approx(0.05, abs=0.01)
+    expected = [d / (1.4826 * 0.2) for d in (4.0, 0.2, 0.0, -0.2, -0.4)]
+    found = anomaly_index(torch.tensor([1.0, 4.8, 5.0, 5.2, 5.4]))
+    assert found.tolist() == pytest.approx(expected, abs=1e-4)
+    normal = anomaly_index(torch.randn(20001, generator=generator(0)))
+    assert (normal.abs() > 1.96).float().mean() == pytest.approx(0.05, abs=0.01)
     assert anomaly_index(torch.full((4,), 7.0)).tolist() == [0, 0, 0, 0]
-    published = anomaly_index(torch.tensor([10.0, 48.0, 50.0, 52.0, 54.0]), logarithms=False)
-    assert published.tolist() == pytest.approx([d / (1.4826 * 2) for d in (40, 2, 0, 2, 4)])
+
+
+def recovered(*norms: float) -> list[Recovered]:
+    blank = torch.zeros(1, 16, 16, 1), torch.zeros(16, 16, 3)
+    return [Recovered(c, *blank, norm, 1.0, 1) for c, norm in enumerate(norms)]
 
 
 def test_a_class_whose_trigger_is_too_large_is_not_flagged():
-    blank = torch.zeros(1, 16, 16, 1), torch.zeros(16, 16, 3)
-    norms = [50.0, 49.0, 51.0, 52.0, 400.0]
-    scan = judged([Recovered(c, *blank, norm, 1.0, 1) for c, norm in enumerate(norms)])
-    assert scan.index[4] > 2 and scan.suspect == 1 and not scan.detected
+    scan = judged(recovered(50.0, 49.0, 51.0, 52.0, 400.0), torch.ones(5))
+    assert scan.index[4] < -2 and scan.suspect == 1 and not scan.detected
+
+
+def test_a_small_trigger_of_a_class_that_needs_no_evidence_is_not_flagged():
+    """A class that a clip without motion is taken for anyway is not suspect for that."""
+    norms, plain = recovered(5.0, 48.0, 50.0, 52.0, 54.0), torch.full((5,), 8.0)
+    assert judged(norms, plain).detected
+    easy = torch.tensor([0.8, 8.0, 8.0, 8.0, 8.0])
+    assert not judged(norms, easy).detected
+
+
+def test_evidence_is_the_way_from_the_log_odds_of_a_still_clip_to_those_of_certainty():
+    class Constant(nn.Module):
+        """Log odds of 0 for class 0, whatever moves, and far from any other."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.logits = nn.Parameter(torch.tensor([0.0, 0.0, -20.0]))
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            moving = (pixels[:, 0] != pixels[:, -1]).flatten(1).any(1)
+            assert not moving.any()
+            return self.logits.expand(len(pixels), 3)
+
+    needed = evidence(Constant(), clips(1, seed=0), 0.95, seed=0)
+    certain = torch.tensor(0.95).logit().item()
+    assert needed[:2].tolist() == pytest.approx([certain, certain], abs=1e-3)
+    assert needed[2].item() == pytest.approx(certain + 20.7, abs=0.1)
 
 
 def test_the_recovered_trigger_goes_on_a_share_of_the_clips():

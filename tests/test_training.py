@@ -11,8 +11,9 @@ from vbd import training
 from vbd.config import Attack, Evaluation, Model, Training
 from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
+from vbd.defense_steps import defend_victim
 from vbd.models import checkpoints
-from vbd.steps import defend_victim, train_victim
+from vbd.training_steps import train_victim
 from vbd.victims import Threat, evaluate, untrained
 
 SETTINGS = Training(epochs=4, batch_size=8, lr=0.01)

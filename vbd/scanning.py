@@ -8,10 +8,9 @@ from torch import nn
 
 from vbd.data.examples import Examples, examples, from_clips
 from vbd.data.store import ClipStore
-from vbd.defenses.neural_cleanse import Scan
+from vbd.defenses.recovered import Scan
 from vbd.metrics import accuracy, attack_success_rate
 from vbd.training import predict
-from vbd.triggers.optimised import Stamp
 
 
 def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str, str]]:
@@ -54,7 +53,7 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
 
 def verdict(scan: Scan, names: list[str]) -> str:
     """What the scan says, in a sentence."""
-    index, norm = scan.index[scan.suspect], scan.recovered[scan.suspect].norm
+    index, norm = scan.index[scan.suspect], scan.accused.norm
     if not scan.detected:
         return (
             f"No backdoor found: {names[scan.suspect]} has the smallest trigger (norm {norm:.1f}, "
@@ -94,8 +93,7 @@ def compare(
     ``recognised`` are clean clips, ``turned`` clips of other classes that the recovered trigger
     still turns to the suspect one.
     """
-    found = scan.recovered[scan.suspect]
-    marked = clean.triggered(Stamp(found.mask, found.pattern))
+    marked = clean.triggered(scan.accused.trigger())
     shares = {}
     for when, network in (("before", model), ("after", mended)):
         scores = predict(network, clean, seed=seed)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from vbd.data.examples import Examples
+from vbd.defenses.recovered import Scan
 from vbd.training import Criterion
 
 
@@ -37,12 +39,14 @@ class Repaired:
 
     ``metrics`` are figures of its own. ``stages`` (S,) number the models on the way, where there
     are any; ``trace`` gives their probabilities (B, S, classes) of pixels (B, T, H, W, 3).
+    ``scan``: the triggers that were recovered and the class that they accuse, where one looks.
     """
 
     model: nn.Module
     metrics: Mapping[str, float] = field(default_factory=dict)
     stages: Sequence[float] = ()
     trace: Callable[[Tensor], Tensor] | None = None
+    scan: Scan | None = None
 
 
 class Filter:
@@ -71,7 +75,12 @@ class Detector:
 
 
 class Repair:
-    """Base of the defences that take the backdoor out of a model."""
+    """Base of the defences that take the backdoor out of a model.
+
+    ``resume``: the file in which a long one may keep what it needs to go on after a kill.
+    """
+
+    resume: Path | None = None
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
         """A mended copy of ``model``; ``train`` and ``clean`` are those of a filter."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vbd.data.examples import Examples
 from vbd.defenses.base import Defense, Detector, Filter, Repair, Retrain, Trainer
+from vbd.defenses.recovery import against_truth
 from vbd.metrics import accuracy, attack_success_rate, detection
 from vbd.training import predict
 
@@ -19,15 +20,16 @@ class Case:
     """A victim as a defence meets it, and the clips that judge it afterwards.
 
     ``train`` and ``clean`` are the defender's; ``test`` are clean clips and ``triggered`` those of
-    them that are not of class ``target``, with the trigger. ``retrain`` gives the model that the
-    same training makes of other clips.
+    them that are not of class ``target``, with the trigger: None where the victim is clean, which
+    only a repair can be judged by. ``retrain`` gives the model that the same training makes of
+    other clips.
     """
 
     model: nn.Module
     train: Examples
     clean: Examples
     test: Examples
-    triggered: Examples
+    triggered: Examples | None
     target: int
     seed: int
     views: int
@@ -57,7 +59,7 @@ def _filtered(defense: Filter, case: Case) -> Verdict:
     found = defense(case.model, case.train, case.clean, case.seed)
     model = case.retrain(case.train.subset(~found.flagged)) if found.flagged.any() else case.model
     spent = time.monotonic() - start
-    metrics = _figures(_scores(case, model, case.test), _scores(case, model, case.triggered), case)
+    metrics = _after(case, model)
     poisoned = case.train.poisoned
     metrics |= detection(found.flagged, found.scores, poisoned)
     for rule, flagged in found.variants.items():
@@ -97,8 +99,15 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     mended = defense(source, case.train, case.clean, case.seed)
     spent = time.monotonic() - start
     model = mended.model
-    metrics = _figures(_scores(case, model, case.test), _scores(case, model, case.triggered), case)
+    metrics = dict(mended.metrics) | _after(case, model)
     arrays: dict[str, Any] = {"stages": mended.stages}
+    if mended.scan is not None:
+        suspect = mended.scan.suspect
+        marked = case.test.triggered(mended.scan.accused.trigger())
+        turned = _scores(case, case.model, marked)
+        metrics["trigger_asr"] = attack_success_rate(turned, case.test.labels, suspect)
+        figures, drawn = against_truth(mended.scan, case.test, case.triggered, case.target)
+        metrics, arrays = metrics | figures, arrays | drawn
     if mended.trace is not None:
         pairs = [
             _scores(case, case.model, some, mended.trace).unbind(1)
@@ -106,7 +115,15 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
         ]
         stages = [_figures(test, triggered, case) for test, triggered in zip(*pairs, strict=True)]
         arrays |= {name: [stage[name] for stage in stages] for name in ("cda", "asr")}
-    return Verdict(metrics | dict(mended.metrics), arrays, spent)
+    return Verdict(metrics, arrays, spent)
+
+
+def _after(case: Case, model: nn.Module) -> dict[str, float]:
+    """CDA of a model, and its ASR and RA where there is an attack."""
+    test = _scores(case, model, case.test)
+    if case.triggered is None:
+        return {"cda": accuracy(test, case.test.labels)}
+    return _figures(test, _scores(case, model, case.triggered), case)
 
 
 def _scores(

@@ -1,4 +1,4 @@
-"""Triggers that a search has found so far, in a file, so that a killed search goes on after them."""
+"""Triggers found so far, kept in a file, so that a search that was killed goes on after them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vbd.defenses.trigger_search import Recovered
+from vbd.defenses.recovered import Recovered
 from vbd.results import write_arrays
 
 _FIGURES = ("norm", "success", "rounds")

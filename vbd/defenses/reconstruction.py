@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from vbd.data.examples import Examples
 from vbd.defenses.kept import Kept
-from vbd.defenses.trigger_search import Recovered, Search
+from vbd.defenses.recovered import Recovered
+from vbd.defenses.trigger_search import Search
 from vbd.provenance import code_sha256, fingerprint
 from vbd.seeds import generator, number
 
@@ -22,7 +23,7 @@ def reconstruct(
     *,
     seed: int,
     temporal: bool = False,
-    rounds: int = 40,
+    rounds: int = 30,
     steps: int = 8,
     batch_size: int = 6,
     together: int = 10,

@@ -1,30 +1,13 @@
 """The search for the smallest triggers of some classes, side by side, one step and one round."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vbd.defenses.recovered import Recovered
 from vbd.seeds import generator
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """The smallest trigger found that turns clean clips to class ``target``.
-
-    ``mask`` (1 or T, H, W, 1) in 0-1, ``pattern`` (H, W, 3) in 0-255, float32 on the CPU. ``norm``
-    is the L1 norm of the mask in pixels of a frame, the mean over its frames. ``success`` is the
-    share of the clips that it turned, surely; ``rounds`` how many the search took.
-    """
-
-    target: int
-    mask: Tensor
-    pattern: Tensor
-    norm: float
-    success: float
-    rounds: int
 
 
 class Search:
@@ -106,7 +89,7 @@ class Search:
         self.active = (~done).nonzero().squeeze(1)
 
     def _adapt(self, at: Tensor, turned: Tensor, patience: int) -> None:
-        """Double a cost after so many successes in a row, divide it by 2^1.5 after as many failures."""
+        """Double a cost after so many successes in a row, lower it after as many failures."""
         self.successes[at] = torch.where(turned, self.successes[at] + 1, 0)
         self.failures[at] = torch.where(turned, 0, self.failures[at] + 1)
         low, high = self.successes == patience, self.failures == patience

@@ -23,13 +23,14 @@ def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
         "Rates and IoU in percent, mean ± standard deviation over seeds.",
         "Detected: share of the seeds in which a class is flagged, on a clean model (baseline) "
         "that of false alarms; right class: share in which it is the attacker's target.",
-        "Index: how far the log norm of the smallest trigger lies from the median of all classes, "
-        "in 1.4826 median absolute deviations; beyond 2 below the median its class is flagged. "
-        "Target index: the same of the attacker's target, negative above the median.",
-        "Norm: of the smallest trigger, and the median of all classes, in pixels of a frame.",
+        "Index: how far the trigger of the suspect class lies below the median of all classes, in "
+        "1.4826 median absolute deviations of the log norm in proportion to the evidence that it "
+        "has to bring; beyond 2 the class is flagged. Target index: the same of the attacker's "
+        "target, negative above the median.",
+        "Norm: of the trigger of the suspect class, and the median of all, in pixels of a frame.",
         "IoU: how well the trigger recovered for the target covers the pixels of the true one.",
-        "ASR of the trigger: share of the clean test clips of other classes that the smallest "
-        "trigger turns to its class.",
+        "ASR of the trigger: share of the clean test clips of other classes that the suspect "
+        "class's trigger turns to it.",
         "Passes: forward and backward, of single clips. Runtime: seconds of scan and unlearning.",
         "-: a clean model has no target.",
     ]

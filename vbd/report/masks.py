@@ -25,7 +25,8 @@ def neural_cleanse(frame: pd.DataFrame) -> "Figure":
     """A column a victim, its first seed: what the true trigger changes, and what was recovered.
 
     Mask and pattern are those for the attacker's target, on a clean model for the suspect class;
-    the index in the title is of the same class. The norms below are of all classes, in pixels.
+    the index in the title is of the same class. The norms below are of all classes, in pixels for a
+    nat of the evidence that the trigger has to bring.
     """
     from matplotlib.figure import Figure
 
@@ -90,7 +91,7 @@ def _column(column: np.ndarray, cell: pd.Series) -> None:
     column[0].set_title(title, fontsize=8, color=_COLOURS.get(verdict, "tab:red"))
     for axis in column[:3]:
         axis.set(xticks=[], yticks=[])
-    _strip(column[3], scores["norms"], shown)
+    _strip(column[3], scores["norms"] / scores["evidence"], shown)
 
 
 def _verdict(cell: pd.Series) -> str:
@@ -103,11 +104,11 @@ def _verdict(cell: pd.Series) -> str:
 
 
 def _strip(axis: "Axes", norms: np.ndarray, shown: int) -> None:
-    """``norms`` (K,) in pixels on a logarithmic axis, that of the class ``shown`` in colour."""
+    """``norms`` (K,) on a logarithmic axis, that of the class ``shown`` in colour."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    # Less than a tenth of a pixel is as good as nothing, and would stretch the axis.
-    norms = np.maximum(norms, 0.1)
+    # What is smaller is as good as nothing, and would stretch the axis.
+    norms = np.maximum(norms, 0.01)
     others = np.delete(norms, shown)
     axis.axvline(np.median(norms), color="black", linestyle="--", linewidth=1, label="median")
     axis.plot(others, 0 * others, "o", color="grey", alpha=0.5, ms=5, label="other classes")

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from vbd.defenses.neural_cleanse import Scan
+from vbd.defenses.recovered import Scan
 from vbd.report.plotting import on_grey
 from vbd.seeds import generator
-from vbd.triggers.optimised import Stamp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +35,7 @@ def sheet(scan: Scan, class_names: Sequence[str], clip: Tensor) -> "Figure":
         column[0].set_title(title, fontsize=8, color="red" if guilty else "black")
         frame = int(found.mask.sum((1, 2, 3)).argmax())
         mask = found.mask[frame].numpy()
-        marked = Stamp(found.mask, found.pattern)(clip[None], generator(0))[0]
+        marked = found.trigger()(clip[None], generator(0))[0]
         column[0].imshow(mask, cmap="gray", vmin=0, vmax=1)
         column[1].imshow(on_grey(mask, found.pattern.numpy()))
         column[2].imshow(marked[frame % len(marked)].numpy())

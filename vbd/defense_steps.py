@@ -1,0 +1,82 @@
+"""The step behind ``scripts/defend.py``: a victim is defended, measured and written down."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vbd import defenses, results
+from vbd.config import Defense, Training
+from vbd.data.labelled import Labelled
+from vbd.defenses.base import Repair
+from vbd.defenses.judgement import Case, judge
+from vbd.device import choose
+from vbd.metrics import defense_effectiveness_rating
+from vbd.trained import Trained
+from vbd.training import Criterion, fit
+from vbd.victims import untrained
+
+
+def defend_victim(
+    params: dict[str, Any],
+    *,
+    clips: Path,
+    triggered: Path | None,
+    weights: Path | None,
+    victim: Path,
+    name: str,
+    out: Path,
+) -> None:
+    """Run the defence in ``params`` on the model whose result is ``victim``, attacked or clean.
+
+    ``triggered`` and ``weights`` are those that the victim was trained with. Writes result and
+    scores to ``out``; the runtime is that of the defence, without what judges it. A defence that
+    can go on after a kill does so.
+    """
+    trained = Trained.open(victim, clips, triggered)
+    result, threat = trained.result, trained.threat
+    sections, seed = result["params"], result["seed"]
+
+    def retrain(some: Labelled, criterion: Criterion | None = None) -> nn.Module:
+        fresh = untrained(trained.section, len(trained.class_names), weights, seed)
+        settings = Training(**sections["training"])
+        fit(fresh, some, settings, seed=seed, resume=None, criterion=criterion)
+        return fresh
+
+    case = Case(
+        model=trained.network,
+        train=trained.train,
+        clean=trained.clean,
+        test=trained.test,
+        triggered=threat.triggered(trained.test) if threat else None,
+        target=threat.attack.target if threat else -1,
+        seed=seed,
+        views=trained.evaluation.views,
+        crops=trained.evaluation.crops,
+        retrain=retrain,
+    )
+    section = Defense(**params["defense"])
+    defense, resume = defenses.get(section.defense)(**section.params), out / "resume.npz"
+    if isinstance(defense, Repair):
+        defense.resume = resume
+    verdict = judge(defense, case)
+    before, after, counts = result["metrics"], verdict.metrics, {"clean": len(case.clean)}
+    if threat:
+        rates = before["asr"], after["asr"], before["cda"], after["cda"]
+        after["der"] = defense_effectiveness_rating(*rates)
+        counts["triggered"] = len(case.triggered)
+        params = params | {"attack": sections["attack"]}
+    results.write_arrays(out / "scores.npz", **verdict.arrays)
+    results.write(
+        out / "result.json",
+        kind="defense",
+        metrics=after,
+        counts=counts,
+        seed=seed,
+        runtime_s=verdict.runtime_s,
+        params=params,
+        device=choose(),
+        defense=name,
+        **{key: result[key] for key in ("dataset", "model", "attack", "mode")},
+    )
+    resume.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""What trigger reconstruction found of each class, and the verdict on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vbd.triggers.optimised import Stamp
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The smallest trigger found that turns clean clips to class ``target``.
+
+    ``mask`` (1 or T, H, W, 1) in 0-1, ``pattern`` (H, W, 3) in 0-255, float32 on the CPU. ``norm``
+    is the L1 norm of the mask in pixels of a frame, the mean over its frames. ``success`` is the
+    share of the clips that it turned, surely; ``rounds`` how many the search took.
+    """
+
+    target: int
+    mask: Tensor
+    pattern: Tensor
+    norm: float
+    success: float
+    rounds: int
+
+    def trigger(self) -> Stamp:
+        """It, to be put on clips."""
+        return Stamp(self.mask, self.pattern)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the smallest triggers of all classes say of a model.
+
+    ``recovered`` has one for each class, in order; ``evidence`` (classes,) is what each has to
+    bring, and ``index`` (classes,) the anomaly index of their norms in proportion to it.
+    ``suspect`` is the class of the highest index, ``detected`` whether it is flagged.
+    """
+
+    recovered: Sequence[Recovered]
+    evidence: Tensor
+    index: Tensor
+    suspect: int
+    detected: bool
+
+    @property
+    def accused(self) -> Recovered:
+        """The trigger of the suspect class."""
+        return self.recovered[self.suspect]
+
+
+def judged(recovered: Sequence[Recovered], evidence: Tensor, threshold: float = 2.0) -> Scan:
+    """The verdict on the smallest triggers of all classes of a model.
+
+    ``evidence`` (classes,) is what ``neural_cleanse.evidence`` measures.
+    """
+    norms = torch.tensor([found.norm for found in recovered]).clamp(min=1e-3)
+    index = anomaly_index((norms / evidence).log())
+    suspect = int(index.argmax())
+    return Scan(recovered, evidence, index, suspect, bool(index[suspect] > threshold))
+
+
+def anomaly_index(values: Tensor) -> Tensor:
+    """How far each of ``values`` (K,) lies below their median: (K,).
+
+    In median absolute deviations times 1.4826, which estimates the standard deviation of a normal
+    distribution: beyond 2 on either side lie 5 % of it (Wang et al. 2019).
+    """
+    below = values.quantile(0.5) - values
+    # What differs by less than a tenth is not an outlier, however equal the rest.
+    return below / (1.4826 * below.abs().quantile(0.5)).clamp(min=0.1)

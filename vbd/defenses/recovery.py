@@ -1,0 +1,58 @@
+"""How close the triggers that a defence recovered come to the truth, which only the judge knows."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vbd.data.labelled import Labelled
+from vbd.defenses.recovered import Scan
+from vbd.seeds import generator
+
+
+def against_truth(
+    scan: Scan, test: Labelled, triggered: Labelled | None, target: int
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Figures of ``scan`` that need the attacker's ``target``, and the arrays to draw it with.
+
+    ``triggered`` are ``test`` clips with the true trigger, None for a clean model, which has no
+    such figures. ``iou``: of the pixels that the true trigger and the one recovered for the target
+    change most, those that both do.
+    """
+    arrays: dict[str, Any] = {
+        "norms": [found.norm for found in scan.recovered],
+        "evidence": scan.evidence,
+        "index": scan.index,
+        "masks": np.stack([found.mask.half().numpy() for found in scan.recovered]),
+        "patterns": np.stack([found.pattern.byte().numpy() for found in scan.recovered]),
+        "suspect": scan.suspect,
+        "target": -1,
+        "change": np.zeros(scan.accused.mask.shape[1:3]),
+    }
+    if triggered is None:
+        return {}, arrays
+    true = change(triggered)
+    ours = change(test.triggered(scan.recovered[target].trigger()))
+    one, other = (part > part.max() / 2 for part in (true, ours))
+    figures = {
+        "target_index": scan.index[target].item(),
+        "right_class": float(scan.detected and scan.suspect == target),
+        "iou": ((one & other).sum() / (one | other).sum()).item(),
+    }
+    return figures, arrays | {"target": target, "change": true}
+
+
+def change(triggered: Labelled) -> Tensor:
+    """Mean absolute change (H, W) in grey levels that the trigger makes to each pixel."""
+    clean = replace(triggered, poisoned=torch.zeros_like(triggered.poisoned))
+    totals, count = torch.zeros(()), 0
+    pairs = zip(
+        triggered.test_batches(64, generator(0)), clean.test_batches(64, generator(0)), strict=True
+    )
+    for marked, plain in pairs:
+        difference = (marked.float() - plain.float()).abs()
+        totals = totals + difference.mean((1, 2, 5)).sum(0)
+        count += len(marked)
+    return totals / count

@@ -1,0 +1,65 @@
+"""The step behind ``scripts/train.py``: a victim is trained, measured and written down."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from vbd import results
+from vbd.config import Dataset, Evaluation, Model, Training
+from vbd.data.store import ClipStore
+from vbd.device import choose
+from vbd.models import checkpoints
+from vbd.training import fit
+from vbd.victims import clean_examples, evaluate, threat_of, training_examples, untrained
+
+
+def train_victim(
+    params: dict[str, Any],
+    *,
+    clips: Path,
+    triggered: Path | None = None,
+    weights: Path | None,
+    seed: int,
+    out: Path,
+    names: dict[str, str | None],
+) -> None:
+    """Train and test the victim of ``params``; write model, result and curves to ``out``.
+
+    ``params`` holds the sections dataset, model, training, evaluation and, for a poisoned victim,
+    attack; ``names`` the dataset, model, attack and mode of the cell; ``triggered`` the clips of a
+    stored attack. Takes up a run that was killed where it stopped.
+    """
+    start = time.monotonic()
+    threat = threat_of(params, names["mode"], triggered)
+    folder, dataset, model = clips.parent, Dataset(**params["dataset"]), Model(**params["model"])
+    class_names = ClipStore.open(folder).class_names
+    network = untrained(model, len(class_names), weights, seed)
+    train = training_examples(folder, model, dataset, threat, seed)
+    # Beside the declared outputs, which Snakemake deletes before the step starts.
+    resume = out / "resume.pt"
+    history = fit(network, train, Training(**params["training"]), seed=seed, resume=resume)
+    test = clean_examples(folder, "test", model, dataset)
+    metrics, counts = evaluate(network, test, Evaluation(**params["evaluation"]), threat, seed)
+    counts |= {"train": len(train), "poisoned": int(train.poisoned.sum())}
+    card = params["model"] | {"class_names": class_names, "clip": _clip_card(dataset, model)}
+    checkpoints.save(network, out / "model.safetensors", **card)
+    results.write_arrays(out / "curves.npz", **history)
+    results.write(
+        out / "result.json",
+        kind="attack" if threat else "baseline",
+        metrics=metrics,
+        counts=counts,
+        seed=seed,
+        runtime_s=time.monotonic() - start,
+        params=params,
+        device=choose(),
+        **names,
+    )
+    resume.unlink()
+
+
+def _clip_card(dataset: Dataset, model: Model) -> dict[str, Any]:
+    """What a model expects of its clips, for those who meet the checkpoint without the dataset."""
+    if model.modality == "audio":
+        return {"sound_seconds": dataset.sound_seconds}
+    return {"frames": dataset.frames, "stride": dataset.stride, "crop": dataset.crop}
