@@ -273,3 +273,11 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(tmp_path):
     assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
     mended, kept = checkpoints.load(tmp_path / "mended.safetensors")
     assert kept == card and not torch.equal(mended.head_weight, some.model.head_weight)
+
+
+def test_of_an_optimised_trigger_the_strongest_pixels_are_kept(tmp_path):
+    mask = torch.rand(1, 8, 8, 1, generator=generator(0))
+    results.write_arrays(tmp_path / "t.npz", mask=mask, pattern=torch.zeros(8, 8, 3))
+    few = triggers.get("optimised")(path=str(tmp_path / "t.npz"), area=0.1).mask
+    assert (few > 0).sum() == 6 and few[few > 0].min() >= mask.flatten().topk(6).values.min()
+    assert torch.equal(triggers.get("optimised")(path=str(tmp_path / "t.npz")).mask, mask)

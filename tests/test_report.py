@@ -48,7 +48,13 @@ def scan(seed: int, target: int) -> tuple[dict, dict]:
         index = metrics["index"] if target == 0 else -0.5
         metrics |= {"target_index": index, "right_class": found * (target == 0), "iou": 0.4}
     patterns, change = np.full((4, 8, 8, 3), 200, np.uint8), np.full((8, 8), 3.0 * (target >= 0))
-    arrays = {"norms": norms, "index": np.ones(4), "masks": masks, "patterns": patterns}
+    arrays = {
+        "norms": norms,
+        "index": np.ones(4),
+        "evidence": np.ones(4),
+        "masks": masks,
+        "patterns": patterns,
+    }
     return metrics, arrays | {"suspect": 0, "target": target, "change": change}
 
 

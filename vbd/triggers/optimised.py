@@ -36,17 +36,29 @@ class Optimised(Stamp):
     """The trigger in ``path`` (.npz): arrays mask and pattern, as ``Stamp`` takes them.
 
     Made on the clean model with ``vbd.defenses.reconstruction``, so the frames that training
-    leaves clean and those that it poisons lie close together ("Neural Cleanse for Video").
+    leaves clean and those that it poisons lie close together ("Neural Cleanse for Video"). Of its
+    mask the share ``area`` of the frame is kept where it weighs most, 1 for all: the victim learns
+    the trigger anyway, and a small one is harder to see.
     """
 
-    def __init__(self, *, path: str, mode: str = "static", frames: Frames = "all") -> None:
+    def __init__(
+        self, *, path: str, area: float = 1.0, mode: str = "static", frames: Frames = "all"
+    ) -> None:
         if not Path(path).is_file():
             raise FileNotFoundError(
                 f"{path}: no trigger is there; reconstruct one on a clean model"
             )
         with np.load(path) as arrays:
             mask, pattern = (torch.from_numpy(arrays[name]) for name in ("mask", "pattern"))
-        super().__init__(mask, pattern, mode=mode, frames=frames)
+        super().__init__(_strongest(mask, area), pattern, mode=mode, frames=frames)
+
+
+def _strongest(mask: Tensor, area: float) -> Tensor:
+    """``mask`` (F, H, W, 1) with nothing but the largest values of each frame."""
+    values = mask.flatten(1)
+    count = max(1, round(area * values.shape[1]))
+    kept = values.topk(count).indices
+    return torch.zeros_like(values).scatter(1, kept, values.gather(1, kept)).view_as(mask)
 
 
 def _scaled(frames: Tensor, size: torch.Size) -> Tensor:
