@@ -2,7 +2,8 @@
 
 For every class the smallest trigger is reconstructed that turns the clips to it (Neural Cleanse).
 A class that takes a much smaller one than the others is suspect. Expect a clear answer for
-triggers that sit in one place of the frame; those that move or cover it can escape.
+triggers that sit in one place of the frame; those that move or cover it can escape. A scan that was
+killed goes on where it stopped.
 
   python scripts/scan.py model.safetensors clips/ --out scan/
   python scripts/scan.py model.safetensors clips/ --out scan/ --repair mended.safetensors
@@ -44,16 +45,19 @@ def main() -> None:
     parser.add_argument("--repair", type=Path, metavar="SAFETENSORS", help=repair)
     parser.add_argument("--epochs", type=int, default=30, help="of the repair")
     parser.add_argument("--lr", type=float, default=2e-5, help="learning rate of the repair")
+    own = "import the class that the card names, if it is not one of ours: this runs its code"
+    parser.add_argument("--import-class", action="store_true", help=own)
     args = parser.parse_args()
     cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs, lr=args.lr)
     try:
-        model, card = checkpoints.load(args.model)
+        model, card = checkpoints.load(args.model, imports=args.import_class)
         clean, unreadable = scanning.clean_clips(args.clips, card)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
     for path, reason in unreadable.items():
         print(f"left out: {path}: {reason}")
     start, model = time.monotonic(), model.to(choose())
+    cleanse.resume = args.out / "resume.npz"
     scan = cleanse.scan(model, clean, args.seed)
     report = scanning.summary(scan, card["class_names"])
     report |= {"clips": len(clean), "seconds": round(time.monotonic() - start, 1)}
@@ -69,6 +73,7 @@ def main() -> None:
         temporary.write_text(json.dumps(report, indent=1) + "\n")
     clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
     plotting.save(reconstructed.sheet(scan, card["class_names"], clip), args.out / "scan.png")
+    cleanse.resume.unlink()
 
 
 if __name__ == "__main__":

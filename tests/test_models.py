@@ -1,6 +1,7 @@
 """Architectures have the published sizes and names, and foreign weights are read without risk."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -148,6 +149,38 @@ def test_a_checkpoint_comes_back_with_its_card(tmp_path):
     clips = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8)
     assert read == card and torch.equal(again(clips), model(clips))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.unlink(), r"m\.safetensors: no such file"),
+        (lambda path: path.with_suffix(".json").unlink(), r"m\.json: no such file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:500]), r"m\.safetensors is not a whole"),
+        (lambda path: path.with_suffix(".json").write_text("{"), r"m\.json is no card"),
+        (
+            lambda path: path.with_suffix(".json").write_text("{}"),
+            "lacks architecture, class_names",
+        ),
+        (lambda path: wider(path.with_suffix(".json")), "does not fit its card.*size mismatch"),
+        (lambda path: foreign(path.with_suffix(".json")), "os:remove is not one of ours"),
+    ],
+    ids=["weights", "card", "truncated", "no json", "empty", "another size", "foreign class"],
+)
+def test_a_checkpoint_that_is_not_one_is_refused_with_the_reason(tmp_path, change, said):
+    card = {"architecture": "i3d", "params": SMALL["i3d"], "class_names": ["a", "b"]}
+    checkpoints.save(build("i3d", 2, **SMALL["i3d"]), tmp_path / "m.safetensors", **card)
+    change(tmp_path / "m.safetensors")
+    with pytest.raises((FileNotFoundError, ValueError), match=f"(?s){said}"):
+        checkpoints.load(tmp_path / "m.safetensors", imports=False)
+
+
+def wider(card: Path) -> None:
+    card.write_text(card.read_text().replace('"width": 4', '"width": 8'))
+
+
+def foreign(card: Path) -> None:
+    card.write_text(card.read_text().replace('"i3d"', '"os:remove"'))
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -262,6 +262,9 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(tmp_path):
     (tmp_path / "clips" / "a" / "broken.mp4").write_bytes(b"no video")
     command = [sys.executable, ROOT / "scripts/scan.py", "model.safetensors", "clips"]
     command += ["--out", "scan", "--repair", "mended.safetensors", "--epochs", "30", "--lr", "1"]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 1 and "runs its code" in refused.stderr
+    command.append("--import-class")
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -269,6 +272,7 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(tmp_path):
     report = json.loads((tmp_path / "scan" / "scan.json").read_text())
     assert report["detected"] and report["suspect"] == "a" and report["clips"] == 16
     assert report["classes"][0]["class"] == "a"
+    assert not (tmp_path / "scan" / "resume.npz").exists()
     assert report["repair"]["turned_before"] > 0.9 > 0.1 > report["repair"]["turned_after"]
     assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
     mended, kept = checkpoints.load(tmp_path / "mended.safetensors")

@@ -20,7 +20,13 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     "val" is taken. Unreadable files come with the reason, by name. Raises ValueError for a class
     that the model does not know, or where no video can be read.
     """
-    clip, names = card["clip"], card["class_names"]
+    clip, names = card.get("clip", {}), card["class_names"]
+    missing = {"frames", "stride", "crop"} - set(clip)
+    if missing:
+        raise ValueError(
+            f"the card of the model does not say how its clips are cut: clip lacks "
+            f"{', '.join(sorted(missing))}. Only models of frames can be scanned."
+        )
     if (source / "clips.npy").is_file():
         return examples(ClipStore.open(source), "val", crop=clip["crop"]), {}
     from tqdm import tqdm

@@ -33,7 +33,7 @@ class NeuralCleanse(Repair):
         self,
         *,
         temporal: bool = False,
-        rounds: int = 30,
+        rounds: int = 40,
         steps: int = 8,
         batch_size: int = 6,
         together: int = 10,

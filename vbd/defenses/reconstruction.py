@@ -23,7 +23,7 @@ def reconstruct(
     *,
     seed: int,
     temporal: bool = False,
-    rounds: int = 30,
+    rounds: int = 40,
     steps: int = 8,
     batch_size: int = 6,
     together: int = 10,

@@ -27,15 +27,43 @@ def save(model: nn.Module, path: Path, **card: Any) -> None:
         temporary.write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
 
 
-def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]]:
     """The model in ``path`` in evaluation mode, and its card; the inverse of ``save``.
 
-    Raises FileNotFoundError where the file or its card is missing.
+    With ``imports`` the card may name a class of the user's own, which runs its code. Raises
+    FileNotFoundError where the file or its card is missing, ValueError where they are not what
+    ``save`` writes.
     """
-    card = json.loads(path.with_suffix(".json").read_text())
+    beside = path.with_suffix(".json")
+    for file in (path, beside):
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file}: no such file. A model is its weights (.safetensors) and a card (.json) "
+                "of the same name beside them, with architecture, params and class_names."
+            )
+    card = _card(beside)
+    if ":" in card["architecture"] and not imports:
+        raise ValueError(
+            f"{beside}: the architecture {card['architecture']} is not one of ours, and to import "
+            "it runs its code. Allow that only if you trust who wrote the card."
+        )
     model = build(card["architecture"], len(card["class_names"]), **card["params"])
-    model.load_state_dict(read_weights(path))
+    try:
+        model.load_state_dict(read_weights(path))
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its card: {error}") from None
     return model.eval(), card
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is no card of a model: {error}") from None
+    missing = {"architecture", "params", "class_names"} - set(card)
+    if missing:
+        raise ValueError(f"{path} is no card of a model: it lacks {', '.join(sorted(missing))}")
+    return card
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -44,9 +72,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises ValueError where the file holds anything else than tensors by name.
     """
     if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a whole .safetensors file: {error}") from None
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
