@@ -28,6 +28,7 @@ LIBRARIES = (
     "torch",
     "torch._dynamo",  # what an optimiser imports at its first step
     "accelerate",
+    "pydantic",
     "pandas",
     "sklearn.cluster",
     "matplotlib.figure",
