@@ -66,7 +66,7 @@ def _is_for_server(script: list[str]) -> bool:
 
 
 def _ask(script: list[str]) -> socket.socket | None:
-    """A connection to the server once it has taken the script on, None if it does not."""
+    """A connection to the server, which has got the script; None if it takes none."""
     address = _address()
     server = socket.socket(socket.AF_UNIX)
     server.settimeout(PATIENCE_S)
@@ -75,13 +75,12 @@ def _ask(script: list[str]) -> socket.socket | None:
     except ConnectionRefusedError:
         _start(address)
         server.connect(address)
-    if not _is_mine(server):
+    if not _is_mine(server) or not server.recv(1):
         return None
+    server.settimeout(None)
     socket.send_fds(server, [b"."], [0, 1, 2])
     server.sendall(json.dumps(script).encode() + b"\n")
-    taken = server.recv(1)
-    server.settimeout(None)
-    return server if taken else None
+    return server
 
 
 def _address() -> str:
@@ -154,10 +153,10 @@ def _watch(step: socket.socket) -> None:
     try:
         if not _is_mine(step):
             return
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        step.send(b".")
         _, streams, _, _ = socket.recv_fds(step, 1, 3)
         script = json.loads(step.makefile().readline())
-        step.send(b".")
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         child = os.fork()
         if child == 0:
             step.close()
