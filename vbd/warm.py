@@ -50,9 +50,6 @@ def main() -> None:
     sys.exit(status[0] if status else "the process that ran this step was killed")
 
 
-# What the caller started: it passes the step on and waits ----------------------------------------
-
-
 def _is_for_server(script: list[str]) -> bool:
     # Slurm and containers confine what they start, and end it: a server would belong to one job.
     elsewhere = {"SLURM_JOB_ID", "APPTAINER_CONTAINER", "SINGULARITY_CONTAINER"}
@@ -103,7 +100,7 @@ def _start(address: str) -> None:
         try:
             listener.bind(address)
         except OSError:
-            return  # another step was faster
+            return  # another step was first
         listener.listen(128)
         number = listener.fileno()
         nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
