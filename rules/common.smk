@@ -10,9 +10,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, "")
 from vbd.config import ConfigError, check
 
-# Steps run with the Python that runs Snakemake, also where its environment is not activated.
+# Steps run with the Python that runs Snakemake, also where its environment is not activated, and
+# start warm.
 shell.prefix(
     f'export PATH="{Path(sys.executable).parent}:$PATH" PYTHONPATH="$PWD:${{{{PYTHONPATH:-}}}}"; '
+    'python() {{ command python -I -S vbd/warm.py "$@"; }}; '
     "set -euo pipefail; "
 )
 
