@@ -191,7 +191,8 @@ def trigger_params(wc, *modalities):
         for name in attacks_on(wc.dataset, modality)
     }
     for name, path in shown_triggers(wc.dataset).items():
-        attacks[name]["params"]["path"] = path
+        if name in attacks:
+            attacks[name]["params"]["path"] = path
     return json.dumps({"dataset": section("datasets", wc.dataset), "attacks": attacks})
 
 
