@@ -125,6 +125,15 @@ def scanned(dataset=None):
     return results_of(pattern, [cell for cell in every if cleanses(cell[2])])
 
 
+def cleansed(dataset):
+    """Results of the attacked models that Neural Cleanse is run on."""
+    pattern = "results/attacks/{}/{}/{}/{}/seed{}/result.json"
+    every = only(attack_cells("defenses"), dataset)
+    return results_of(
+        pattern, [(*cell, seed) for *cell, name, seed in every if cleanses(name)]
+    )
+
+
 def cleanses(defense):
     """Whether a defence is a Neural Cleanse."""
     return CONFIG.defenses[defense].defense == "neural_cleanse"
