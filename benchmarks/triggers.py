@@ -18,8 +18,9 @@ from scipy.fft import dctn, idctn
 from torch.nn import functional as F
 
 from vbd import models, triggers
-from vbd.config import Attack, load
+from vbd.config import load
 from vbd.plugins import names
+from vbd.sections import Attack
 from vbd.seeds import generator
 
 STORED = "video_corruption"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vbd.config import Dataset
 from vbd.data.build import build
 from vbd.data.index import read
 from vbd.data.sampling import sample
+from vbd.sections import Dataset
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from vbd.config import Dataset
 from vbd.data.sound_store import build_sound
+from vbd.sections import Dataset
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from vbd.config import Attack
 from vbd.files import replacing
+from vbd.sections import Attack
 from vbd.seeds import generator
 from vbd.victims import Threat
 

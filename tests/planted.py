@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vbd.config import Training
 from vbd.data.examples import Examples, from_clips
 from vbd.defenses.judgement import Case
 from vbd.models.base import VideoClassifier
+from vbd.sections import Training
 from vbd.training import Criterion, fit
 
 CENTRES = torch.tensor([60.0, 120.0, 180.0])

@@ -6,10 +6,10 @@ import torch
 from scipy.signal import get_window
 
 from vbd import triggers
-from vbd.config import Attack
 from vbd.data.sound import RATE, play
 from vbd.metrics import snr_db
 from vbd.plugins import names
+from vbd.sections import Attack
 from vbd.seeds import generator
 from vbd.triggers.audio import QUIET
 from vbd.victims import Threat

@@ -12,7 +12,6 @@ from planted import planted
 from torch.nn import functional as F
 
 from vbd import defenses
-from vbd.config import Model, Training
 from vbd.data.examples import examples
 from vbd.defenses import activation_clustering, ibau
 from vbd.defenses.abl import unlearning
@@ -21,6 +20,7 @@ from vbd.defenses.judgement import judge
 from vbd.defenses.spectral_signatures import outlierness
 from vbd.defenses.strip import entropy, halfway
 from vbd.plugins import names
+from vbd.sections import Model, Training
 from vbd.training import fit, predict
 from vbd.victims import untrained
 

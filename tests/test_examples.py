@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from vbd import triggers
-from vbd.config import Attack
 from vbd.data.augment import centre_crop, random_crop, random_flip
 from vbd.data.examples import examples, from_clips
+from vbd.sections import Attack
 from vbd.seeds import generator
 from vbd.victims import Threat
 

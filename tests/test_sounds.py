@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from vbd import triggers
-from vbd.config import Attack
 from vbd.data.build import EmptyClass, build
 from vbd.data.sound import RATE
 from vbd.data.sound_store import build_sound
 from vbd.data.sounds import sounds
 from vbd.data.soundtrack import read_sound
+from vbd.sections import Attack
 from vbd.seeds import generator
 from vbd.victims import Threat
 

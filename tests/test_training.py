@@ -8,11 +8,11 @@ import torch
 from conftest import MODEL
 
 from vbd import training
-from vbd.config import Attack, Evaluation, Model, Training
 from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
 from vbd.defense_steps import defend_victim
 from vbd.models import checkpoints
+from vbd.sections import Attack, Evaluation, Model, Training
 from vbd.training_steps import train_victim
 from vbd.victims import Threat, evaluate, untrained
 

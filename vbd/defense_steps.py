@@ -6,12 +6,12 @@ from typing import Any
 from torch import nn
 
 from vbd import defenses, results
-from vbd.config import Defense, Training
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair
 from vbd.defenses.judgement import Case, judge
 from vbd.device import choose
 from vbd.metrics import defense_effectiveness_rating
+from vbd.sections import Defense, Training
 from vbd.trained import Trained
 from vbd.training import Criterion, fit
 from vbd.victims import untrained

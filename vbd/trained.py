@@ -9,10 +9,10 @@ from typing import Any
 from torch import nn
 
 from vbd import results
-from vbd.config import Dataset, Evaluation, Model
 from vbd.data.labelled import Labelled
 from vbd.device import choose
 from vbd.models import checkpoints
+from vbd.sections import Dataset, Evaluation, Model
 from vbd.victims import Threat, clean_examples, threat_of, training_examples
 
 

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from vbd.config import Training
 from vbd.data.labelled import Labelled
 from vbd.files import replacing
 from vbd.provenance import code_sha256, fingerprint
+from vbd.sections import Training
 from vbd.seeds import generator, number
 
 History = dict[str, list[float]]

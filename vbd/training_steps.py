@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from vbd import results
-from vbd.config import Dataset, Evaluation, Model, Training
 from vbd.data.store import ClipStore
 from vbd.device import choose
 from vbd.models import checkpoints
+from vbd.sections import Dataset, Evaluation, Model, Training
 from vbd.training import fit
 from vbd.victims import clean_examples, evaluate, threat_of, training_examples, untrained
 

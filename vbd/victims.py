@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from vbd import triggers
-from vbd.config import Attack, Dataset, Evaluation, Model
 from vbd.data.examples import examples
 from vbd.data.labelled import Labelled
 from vbd.data.sounds import sounds
@@ -17,6 +16,7 @@ from vbd.data.store import ClipStore
 from vbd.metrics import accuracy, attack_success_rate
 from vbd.models import build
 from vbd.models.checkpoints import transfer
+from vbd.sections import Attack, Dataset, Evaluation, Model
 from vbd.seeds import generator, number
 from vbd.training import predict
 from vbd.triggers import poisoning

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vbd.config import Training
 from vbd.data.examples import Examples
 from vbd.defenses.base import Repaired, Retrain, Trainer
+from vbd.sections import Training
 from vbd.seeds import generator
 from vbd.training import fit, predict
 

@@ -5,10 +5,10 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from vbd.config import Training
 from vbd.data.examples import Examples
 from vbd.defenses.base import Repair, Repaired
 from vbd.metrics import accuracy
+from vbd.sections import Training
 from vbd.training import fit, predict
 
 

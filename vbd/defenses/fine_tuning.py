@@ -4,9 +4,9 @@ import copy
 
 from torch import nn
 
-from vbd.config import Training
 from vbd.data.examples import Examples
 from vbd.defenses.base import Repair, Repaired
+from vbd.sections import Training
 from vbd.training import fit
 
 

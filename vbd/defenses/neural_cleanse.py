@@ -5,11 +5,11 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from vbd.config import Training
 from vbd.data.examples import Examples
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import Recovered, Scan, anomaly_index, judged
+from vbd.sections import Training
 from vbd.training import fit, predict
 from vbd.triggers.base import Trigger
 
@@ -36,7 +36,7 @@ class NeuralCleanse(Repair):
         rounds: int = 40,
         steps: int = 8,
         batch_size: int = 6,
-        together: int = 10,
+        together: int = 5,
         cost: float = 1e-3,
         confidence: float = 0.95,
         threshold: float = 2.0,

@@ -26,7 +26,7 @@ def reconstruct(
     rounds: int = 40,
     steps: int = 8,
     batch_size: int = 6,
-    together: int = 10,
+    together: int = 5,
     lr: float = 0.1,
     cost: float = 1e-3,
     success: float = 0.99,
@@ -51,8 +51,8 @@ def reconstruct(
     mask times a weight of the frame. Views and crops are drawn as in training, so what turns one
     crop alone is not enough.
 
-    The clips of ``together`` classes go through the model in one pass, which is faster; each ends
-    as it would alone, up to rounding. What they found is kept in the file ``resume``, and the same
+    The clips of ``together`` classes go through the model in one pass, which is faster until they
+    outgrow the cache of a CPU; each class ends as it would alone, up to rounding. What they found is kept in the file ``resume``, and the same
     call goes on after them. The model comes back as it was.
     """
     device = next(model.parameters()).device

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from vbd.config import Attack, Dataset
 from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
 from vbd.files import replacing
+from vbd.sections import Attack, Dataset
 from vbd.seeds import generator
 from vbd.victims import Threat
 

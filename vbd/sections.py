@@ -1,0 +1,186 @@
+"""The sections of ``params.yaml``: what each key means, its default and what may stand there."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Section(BaseModel):
+    """Base of the sections: unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Render(Section):
+    """How the embedded clips are made (``vbd/data/synthetic.py``)."""
+
+    task: Literal["motion", "pretrain"] = "motion"
+    """Which ten classes: those of the experiments, or the disjoint ones for pretraining."""
+    groups: Annotated[int, Field(ge=2)] = 25
+    """Groups a class; the clips of a group look alike and stay on one side of a split."""
+    clips_per_group: Positive = 2
+    """Clips a group and class."""
+    seed: int = 0
+    """Seed of everything drawn."""
+
+
+class Dataset(Section):
+    """Where clips come from and how they are cut."""
+
+    reader: Literal["synthetic", "ucf101", "hmdb51", "kinetics", "folder"]
+    """Layout of the files: embedded, UCF-101, HMDB-51, Kinetics, or one sub-folder a class."""
+    root: str | None = None
+    """Folder of the files; the embedded clips need none."""
+    render: Render = Render()
+    """How the embedded clips are made; for the reader "synthetic" alone."""
+    official_split: Literal[1, 2, 3] = 1
+    """Which of the official splits of UCF-101 or HMDB-51."""
+    classes: list[str] | Positive | None = None
+    """The classes by name (the first is class 0), or how many to draw; none means all."""
+    clips_per_class: dict[Literal["train", "test"], Positive] = {}
+    """At most so many clips a class in a split, drawn group by group."""
+    val: Share = 0.15
+    """Share of the training groups kept from training: the defender's clean clips."""
+    frames: Positive = 16
+    """Frames a clip (T)."""
+    stride: Positive = 2
+    """Video frames from one frame of the clip to the next."""
+    views: Positive = 2
+    """Clips cut from a video, evenly spread; training picks one at random."""
+    store: tuple[Positive, Positive] = (36, 36)
+    """Height and width of the stored frames, in pixels."""
+    crop: Positive = 32
+    """Side of the square that the model sees, in pixels."""
+    sound_seconds: Annotated[float, Field(gt=0)] = 1.28
+    """Length of the sound that an audio model hears, about the middle of a clip, in seconds."""
+    flip: bool = False
+    """Mirror training clips at random; wrong where left and right are classes."""
+    seed: int = 0
+    """Seed of the sampling of classes, clips and validation groups."""
+
+
+class Training(Section):
+    """How a model is trained."""
+
+    epochs: Positive = 12
+    """Passes over the training clips."""
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    """Clips a step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with Nesterov momentum 0.9."""
+    lr: Annotated[float, Field(gt=0)] = 3e-3
+    """Learning rate; the highest one of the schedule."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Weight decay."""
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    """Rise over the first fifth of the steps and fall, or stay."""
+    label_smoothing: Share = 0.0
+    """Share of the label spread over all classes."""
+    mixed_precision: bool = True
+    """bfloat16 on a GPU; the CPU always computes in float32."""
+
+
+class Pretraining(Section):
+    """What ``init: pretrain`` starts from, as the paper starts from Kinetics-400."""
+
+    dataset: Name = "synthetic_pretrain"
+    """The dataset, one of ``datasets``."""
+    training: Training = Training()
+    """How."""
+
+
+class Model(Section):
+    """An architecture, its size, and the weights that it starts from."""
+
+    architecture: str
+    """A file of ``vbd/models``, or your own class, "package.module:Class"."""
+    params: dict[str, Any] = {}
+    """What the class takes beside the number of classes."""
+    modality: Literal["video", "audio"] = "video"
+    """What it takes in: frames, or sound. Audio models meet audio attacks alone."""
+    init: str = "pretrain"
+    """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
+    training: Training = Training()
+    """What this model needs otherwise than ``training`` says; what is left out stays as there."""
+
+
+class Attack(Section):
+    """A trigger, how it is used, and how much is poisoned."""
+
+    trigger: str
+    """A file of ``vbd/triggers``, or your own class, "package.module:Class"."""
+    modes: Annotated[list[Name], Field(min_length=1)] = ["static", "dynamic"]
+    """Static: parameters drawn once a clip; dynamic: once a frame; natural; audio."""
+    params: dict[str, Any] = {}
+    """What the class takes beside mode and frames."""
+    frames: Positive | Literal["all", "random"] = "all"
+    """How many frames of a clip carry the trigger, in training and in the test."""
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Poisoning rate: share of the training clips that are poisoned."""
+    target: Annotated[int, Field(ge=0)] = 0
+    """Target class, counted from 0 in the order of the classes."""
+    stored: bool = False
+    """Trigger all clips once and keep them on disk, for triggers too slow for a training batch."""
+
+
+class Defense(Section):
+    """A defence and its settings."""
+
+    defense: str
+    """A file of ``vbd/defenses``, or your own class, "package.module:Class"."""
+    params: dict[str, Any] = {}
+    """What the class takes."""
+
+
+class Block(Section):
+    """One block of cells: every combination of what it names."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``datasets``."""
+    models: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``models``."""
+    attacks: list[Name] = []
+    """Names from ``attacks``; the clean baseline is always there."""
+    defenses: list[Name] = []
+    """Names from ``defenses``."""
+    modes: list[Name] | None = None
+    """At most these modes of the attacks; none means all that each has."""
+    frames: list[Positive | Literal["random"]] = []
+    """Poisoned frames a clip to train on, besides; each victim is tested on each number too."""
+    seeds: list[int] | None = None
+    """Seeds of this block's cells; none means ``seeds``."""
+
+
+class Fusion(Section):
+    """Audiovisual classifiers: each victim of a video model with each of an audio model."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``datasets``."""
+    video: Name
+    """The video model, one that ``grid`` trains on these datasets."""
+    audio: Name
+    """The audio model, likewise."""
+    modes: list[Name] = ["static", "natural"]
+    """Which modes of the video attacks."""
+
+
+class Cut(Section):
+    """Which windows of a video are tested."""
+
+    views: Positive = 1
+    """Stored clips a video whose probabilities are averaged."""
+    crops: Positive = 1
+    """Crops a clip, spread over the longer side, averaged too."""
+
+
+class Evaluation(Cut):
+    """How models are tested."""
+
+    video: Cut | None = None
+    """How a system cuts clips from a triggered video itself; adds the ASR that is left then."""
+    frames: list[Positive] = []
+    """Numbers of poisoned frames to test besides; Snakemake takes them from the grid."""
