@@ -52,8 +52,9 @@ def reconstruct(
     crop alone is not enough.
 
     The clips of ``together`` classes go through the model in one pass, which is faster until they
-    outgrow the cache of a CPU; each class ends as it would alone, up to rounding. What they found is kept in the file ``resume``, and the same
-    call goes on after them. The model comes back as it was.
+    outgrow the cache of a CPU; each class ends as it would alone, up to rounding. What they found
+    is kept in the file ``resume``, and the same call goes on after them. The model comes back as
+    it was.
     """
     device = next(model.parameters()).device
     shape = clean.training_batch(torch.tensor([0]), generator(seed), device).shape[1:]
