@@ -65,7 +65,7 @@ def is_gone(process: int) -> bool:
     """Whether a process has ended; one that nobody waits for has too."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
@@ -142,8 +142,8 @@ def test_who_kills_the_step_ends_its_child(step, number):
 import os, subprocess, time
 from pathlib import Path
 worker = subprocess.Popen(["sleep", "60"])
-print(os.getpid(), worker.pid, flush=True)
 try:
+    print(os.getpid(), worker.pid, flush=True)
     time.sleep(60)
 finally:
     Path("tidied").touch()
