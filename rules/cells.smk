@@ -126,11 +126,20 @@ def scanned(dataset=None):
 
 
 def cleansed(dataset):
-    """Results of the attacked models that Neural Cleanse is run on."""
-    pattern = "results/attacks/{}/{}/{}/{}/seed{}/result.json"
-    every = only(attack_cells("defenses"), dataset)
-    return results_of(
-        pattern, [(*cell, seed) for *cell, name, seed in every if cleanses(name)]
+    """Results of the victims, clean and attacked, that Neural Cleanse is run on."""
+    clean = only(cells("datasets", "models", "defenses"), dataset)
+    attacked = only(attack_cells("defenses"), dataset)
+    return list(
+        dict.fromkeys(
+            results_of(
+                "results/models/{}/{}/seed{}/result.json",
+                [(*cell, seed) for *cell, name, seed in clean if cleanses(name)],
+            )
+            + results_of(
+                "results/attacks/{}/{}/{}/{}/seed{}/result.json",
+                [(*cell, seed) for *cell, name, seed in attacked if cleanses(name)],
+            )
+        )
     )
 
 

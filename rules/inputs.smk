@@ -159,7 +159,7 @@ def table_results(wc):
     if wc.table == "neural_cleanse":
         return scans(wc.dataset)
     if wc.table == "unlearning":
-        return baselines(wc.dataset) + cleansed(wc.dataset) + scans(wc.dataset)
+        return cleansed(wc.dataset) + scans(wc.dataset)
     if wc.table == "table5_activation_clustering":
         # The victims say which architecture it was.
         return attacked(wc.dataset) + defenses_of(wc.dataset, "activation_clustering")
