@@ -1,5 +1,6 @@
-"""The embedded dataset: its files, and that motion and sound tell the class but no frame does."""
+"""The embedded dataset: its files, and that motion, object and sound tell its classes."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -81,25 +82,51 @@ def test_files_hold_the_asked_video_and_a_sound_track_of_its_length(small: Path)
         assert 0.1 < np.abs(heard).max() <= 0.8
 
 
-@pytest.mark.parametrize("task", synthetic.TASKS)
+@pytest.mark.parametrize("task", ["motion", "pretrain"])
 def test_motion_tells_the_class_and_no_frame_does(task: str) -> None:
     rng = np.random.default_rng(0)
     names, clips, frame = _moving(task), 300, 17
-    tracks = np.stack(
-        [[synthetic.track(task, name, 40, 20, rng) for _ in range(clips)] for name in names]
-    )
+    tracks = _tracks(task, names, clips, rng)
     still = np.sort(tracks[..., frame], axis=1)
     steps = np.arange(1, clips + 1)[:, None] / clips
     # Kolmogorov and Smirnov's distance from uniform: 80 are tested, none may reach the 0.01 % tail.
     assert np.abs(still - steps).max() < 2.23 / np.sqrt(clips)
 
-    speed = _speed(tracks)
-    # An orbit's mean velocity is nil; its sense shows in the way the velocity turns.
-    turning = _circling(speed)[..., None]
-    moving = np.concatenate([speed.mean(-1), speed.std(-1), turning], axis=-1)
-    assert _nearest_mean(moving) > 0.9
+    assert _nearest_mean(_manner(tracks)) > 0.9
     angles = 2 * np.pi * tracks[..., frame]
     assert _nearest_mean(np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)) < 0.15
+
+
+def test_a_frame_tells_the_object_and_its_motion_does_not() -> None:
+    rng = np.random.default_rng(0)
+    names = synthetic.TASKS["object"]
+    assert _nearest_mean(_manner(_tracks("object", names, 200, rng))) < 0.15
+    seen = [[_seen_of(name, rng) for _ in range(40)] for name in names]
+    assert _nearest_mean(np.array(seen)) > 0.75
+
+
+def _seen_of(name: str, rng: np.random.Generator) -> list[float]:
+    """What is dark, light and hidden of the ground in a frame with an object in the middle."""
+    path = synthetic.track("object", name, 1, 20, rng)
+    path[:2] = 0.5
+    image = synthetic.paint(path, 64, rng, rng, name)[0].mean(-1) / 255 - 0.5
+    place = np.arange(64) - 31.5
+    hidden = np.abs(image[np.hypot(place, place[:, None]) < 8]).mean()
+    edges = np.abs(np.diff(image)).mean() / np.abs(image).mean()
+    return [(image < -0.25).mean(), (image > 0.25).mean(), hidden, edges]
+
+
+def _tracks(task: str, names: Sequence[str], clips: int, rng: np.random.Generator) -> np.ndarray:
+    """Tracks of two seconds (classes, clips, 4, frames)."""
+    drawn = [[synthetic.track(task, name, 40, 20, rng) for _ in range(clips)] for name in names]
+    return np.stack(drawn)
+
+
+def _manner(tracks: np.ndarray) -> np.ndarray:
+    """How objects move along ``tracks`` (classes, clips, 4, frames), as (classes, clips, D)."""
+    speed = _speed(tracks)
+    # An orbit's mean velocity is nil; its sense shows in the way the velocity turns.
+    return np.concatenate([speed.mean(-1), speed.std(-1), _circling(speed)[..., None]], axis=-1)
 
 
 def _moving(task: str) -> list[str]:
@@ -126,7 +153,7 @@ def _circling(speed: np.ndarray) -> np.ndarray:
     return (x[..., :-1] * y[..., 1:] - y[..., :-1] * x[..., 1:]).mean(-1)
 
 
-@pytest.mark.parametrize("task", synthetic.TASKS)
+@pytest.mark.parametrize("task", ["motion", "pretrain"])
 def test_tracks_go_where_their_names_say(task: str) -> None:
     rng = np.random.default_rng(0)
     for name in _moving(task):
@@ -220,10 +247,20 @@ def test_sound_has_the_pitch_and_the_rhythm_asked_for() -> None:
     assert np.abs(np.fft.rfft(loud - loud.mean())).argmax() / 3 == pytest.approx(4.0, abs=0.4)
 
 
-def test_tasks_have_ten_motions_each_and_no_class_in_common() -> None:
-    motion, pretrain = synthetic.TASKS["motion"], synthetic.TASKS["pretrain"]
-    assert len(_moving("motion")) == len(_moving("pretrain")) == 10
-    assert not set(motion) & set(pretrain) and set(pretrain) > set(LOOKS)
+def test_tasks_have_ten_motions_or_objects_and_no_class_in_common() -> None:
+    tasks = {task: set(names) for task, names in synthetic.TASKS.items()}
+    assert len(_moving("motion")) == len(_moving("pretrain")) == len(tasks["object"]) == 10
+    assert sum(map(len, tasks.values())) == len(set.union(*tasks.values()))
+    assert tasks["pretrain"] > set(LOOKS)
+
+
+def test_clips_of_an_object_class_show_it(tmp_path: Path) -> None:
+    synthetic.render(tmp_path, task="object", groups=2, clips_per_group=1, size=32, frames=1)
+    shades = {}
+    for name in synthetic.TASKS["object"]:
+        with av.open(str(next((tmp_path / "UCF-101" / name).iterdir()))) as container:
+            shades[name] = next(container.decode(video=0)).to_ndarray(format="gray").mean()
+    assert shades["DiscDark"] < shades["DiscHalves"] < shades["DiscLight"]
 
 
 @pytest.mark.parametrize("name", LOOKS)
@@ -242,7 +279,11 @@ def test_a_look_changes_the_clip_and_is_its_own(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"task": "dance"}, "motion, pretrain"), ({"groups": 1}, "two groups"), ({"size": 9}, "even")],
+    [
+        ({"task": "dance"}, "motion, object, pretrain"),
+        ({"groups": 1}, "two groups"),
+        ({"size": 9}, "even"),
+    ],
 )
 def test_wrong_arguments_are_refused(wrong: dict, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):

@@ -18,8 +18,8 @@ class Section(BaseModel):
 class Render(Section):
     """How the embedded clips are made (``vbd/data/synthetic.py``)."""
 
-    task: Literal["motion", "pretrain"] = "motion"
-    """Which ten classes: those of the experiments, or the disjoint ones for pretraining."""
+    task: Literal["motion", "object", "pretrain"] = "motion"
+    """Which classes: told by how an object moves, by what moves, or others, to pretrain on."""
     groups: Annotated[int, Field(ge=2)] = 25
     """Groups a class; the clips of a group look alike and stay on one side of a split."""
     clips_per_group: Positive = 2

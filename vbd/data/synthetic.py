@@ -1,4 +1,4 @@
-"""The embedded dataset: rendered clips, told apart by motion alone, in UCF-101's own layout."""
+"""The embedded dataset: clips rendered in UCF-101's own layout, told by motion or by object."""
 
 import os
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from vbd.data import sound
 from vbd.data.looks import LOOKS
+from vbd.data.objects import OBJECTS, paint_object
 
 _TAU = 2 * np.pi
 _TEST_SHARE = 0.28
@@ -54,23 +55,15 @@ _MOTIONS: dict[str, dict[str, _Motion]] = {
         "Zigzag": lambda s: (0.5 * s, 0.4 * _zigzag(1.2 * s), 0, 0),
     },
 }
+_MOTIONS["object"] = _MOTIONS["motion"]
 
 TASKS: dict[str, tuple[str, ...]] = {
     "motion": tuple(sorted(_MOTIONS["motion"])),
+    "object": tuple(sorted(OBJECTS)),
     # As in Kinetics, some classes are told by what a frame looks like, whatever moves in it.
     "pretrain": tuple(sorted(_MOTIONS["pretrain"] | LOOKS)),
 }
 """The classes of each task, in the order of their labels."""
-
-# How far a point (u, v) of the object's own plane lies inside each shape, in object radii.
-_SHAPES: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = (
-    lambda u, v: 0.9 - np.hypot(u, v),
-    lambda u, v: 0.75 - np.maximum(np.abs(u), np.abs(v)),
-    lambda u, v: 0.5 - np.maximum(v, np.abs(u) * 0.866 - v * 0.5),
-    lambda u, v: 0.75 + 0.25 * np.sin(5 * np.arctan2(v, u)) - np.hypot(u, v),
-    lambda u, v: 0.28 - np.abs(np.hypot(u, v) - 0.7),
-    lambda u, v: np.minimum(0.95 - np.hypot(u, v), 0.38 - np.minimum(np.abs(u), np.abs(v))),
-)
 
 
 def track(task: str, name: str, frames: int, fps: int, rng: Generator) -> np.ndarray:
@@ -79,27 +72,30 @@ def track(task: str, name: str, frames: int, fps: int, rng: Generator) -> np.nda
     The rows are x (rightwards) and y (downwards) in frame widths, the angle in clockwise turns,
     and the size from 0, smallest, to 1, largest. All wrap round, and in any one frame each is
     uniform and independent of the others whatever the class, so that no frame betrays it.
-    A class that is told by its look moves as any other. Raises KeyError for a class that
-    ``TASKS[task]`` lacks.
+    A class that is told by its look or its object moves as any other. Raises KeyError for a class
+    that ``TASKS[task]`` lacks.
     """
-    if name in LOOKS:
+    if name in LOOKS or name in OBJECTS:
         name = str(rng.choice(sorted(_MOTIONS[task])))
     s = rng.random() + rng.uniform(0.75, 1.3) * np.arange(frames) / fps
     changes = [np.broadcast_to(change, s.shape) for change in _MOTIONS[task][name](s)]
     return (rng.random((4, 1)) + changes) % 1
 
 
-def paint(path: np.ndarray, size: int, look: Generator, rng: Generator) -> np.ndarray:
+def paint(
+    path: np.ndarray, size: int, look: Generator, rng: Generator, name: str | None = None
+) -> np.ndarray:
     """Paint an object along ``path``, a ``track``, as uint8 RGB (frames, size, size, 3).
 
     ``look`` draws what all clips of a group share (shape, textures, colours), ``rng`` what is the
-    clip's own (drift of the ground, jitter of the camera, noise).
+    clip's own (drift of the ground, jitter of the camera, noise). A class ``name`` of ``OBJECTS``
+    has its own shape and texture.
     """
     frames = path.shape[1]
     camera = rng.normal(0, 0.006, (2, frames))
     drift = rng.uniform(-0.1, 0.1, (2, 1)) * np.linspace(0, 1, frames)
     image = _ground(camera + drift, size, look)
-    cover, colour = _object(path + np.pad(camera, ((0, 2), (0, 0))), size, look)
+    cover, colour = paint_object(name, path + np.pad(camera, ((0, 2), (0, 0))), size, look)
     image += cover * (colour - image)
     image += 0.02 * rng.standard_normal((frames, size, size, 1), dtype=np.float32)
     return (image.clip(0, 1) * 255).astype(np.uint8)
@@ -114,27 +110,6 @@ def _ground(shift: np.ndarray, size: int, look: Generator) -> np.ndarray:
     down = np.exp(1j * _TAU * y[..., None] * waves[1]).astype(np.complex64)
     texture = np.einsum("tyk,txk->tyx", down, across).real
     return base + tint * texture[..., None]
-
-
-def _object(path: np.ndarray, size: int, look: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Give the object's cover in 0 to 1, (frames, size, size, 1), and its colours (..., 3)."""
-    x, y, turn, grown = path.astype(np.float32)[..., None, None]
-    radius = 0.16 * 2.1**grown
-    grid = (np.arange(size, dtype=np.float32) + 0.5) / size
-    dx = ((grid - x + 0.5) % 1 - 0.5) / radius
-    dy = ((grid[:, None] - y + 0.5) % 1 - 0.5) / radius
-    cos, sin = np.cos(_TAU * turn), np.sin(_TAU * turn)
-    u, v = cos * dx + sin * dy, cos * dy - sin * dx
-    inside = _SHAPES[look.integers(len(_SHAPES))](u, v)
-    cover = (inside * radius * size + 0.5).clip(0, 1)
-    # One half light and one half dark: a seam that shows the angle, whatever the shape.
-    draws = look.uniform([0, 0, 4, 0], [_TAU, _TAU, 8, _TAU])
-    seam, tilt, density, phase = draws.astype(np.float32)
-    halves = np.tanh(5 * (np.cos(seam) * u + np.sin(seam) * v))
-    stripes = np.sin(density * (np.cos(tilt) * u + np.sin(tilt) * v) + phase)
-    shade = 0.5 + 0.35 * halves + 0.15 * stripes
-    dark, light = 0.2 * look.random(3, np.float32), 1 - 0.2 * look.random(3, np.float32)
-    return cover[..., None], dark + (light - dark) * shade[..., None]
 
 
 def render(
@@ -192,12 +167,12 @@ def _write(
     kind = crc32(f"{task}/{name}".encode())
     look, rng = (default_rng([seed, kind, group, own]) for own in (0, clip))
     path = track(task, name, frames, fps, rng)
-    # Half a place apart, the tasks have no sound in common.
+    # Half a place apart, pretraining has no sound in common with the other tasks.
     place = TASKS[task].index(name) % 10 + 0.5 * (task == "pretrain")
     wave = sound.play(*sound.pitch_and_beats(place, rng), frames / fps, rng)
     target = folder / _file(*job)
     part = target.with_name(f".{target.stem}.{os.getpid()}.part")
-    images = paint(path, size, look, rng)
+    images = paint(path, size, look, rng, name)
     if name in LOOKS:
         images = LOOKS[name](images, rng)
     try:

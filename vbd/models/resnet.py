@@ -33,10 +33,15 @@ class ResNet(nn.Sequential):
     """Images (N, C, H, W) to features (N, ``channels``); the defaults are ResNet-18's."""
 
     def __init__(
-        self, *, layers: Sequence[int] = (2, 2, 2, 2), width: int = 64, inputs: int = 3
+        self,
+        *,
+        layers: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        stem: int = 7,
+        inputs: int = 3,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 7, 2, 3, bias=False)
+        self.conv1 = nn.Conv2d(inputs, width, stem, 2, stem // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
