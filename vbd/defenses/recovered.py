@@ -8,6 +8,10 @@ from torch import Tensor
 
 from vbd.triggers.optimised import Stamp
 
+# Of the logarithms of norms: with this a class that is flagged, at an index of 2, has a trigger at
+# least e times smaller than the median, however equal the other classes happen to be.
+LEAST = 0.5
+
 
 @dataclass(frozen=True)
 class Recovered:
@@ -66,8 +70,8 @@ def anomaly_index(values: Tensor) -> Tensor:
     """How far each of ``values`` (K,) lies below their median: (K,).
 
     In median absolute deviations times 1.4826, which estimates the standard deviation of a normal
-    distribution: beyond 2 on either side lie 5 % of it (Wang et al. 2019).
+    distribution: beyond 2 on either side lie 5 % of it (Wang et al. 2019). Of few classes that is a
+    rough estimate, so it is taken for ``LEAST`` where it is smaller.
     """
     below = values.quantile(0.5) - values
-    # What differs by less than a tenth is not an outlier, however equal the rest.
-    return below / (1.4826 * below.abs().quantile(0.5)).clamp(min=0.1)
+    return below / (1.4826 * below.abs().quantile(0.5)).clamp(min=LEAST)
