@@ -35,7 +35,7 @@ class Planted(VideoClassifier):
     than another: as many as these it takes for a spread of norms to mean anything.
     """
 
-    def __init__(self, num_classes: int = CLASSES, backdoor: float = 14.0) -> None:
+    def __init__(self, num_classes: int = CLASSES, backdoor: float = 20.0) -> None:
         super().__init__()
         self.head_weight = nn.Parameter(20 * torch.eye(num_classes, num_classes + 1))
         self.head_weight.data[0, -1] = backdoor
@@ -66,7 +66,7 @@ def case(backdoor: bool = True) -> Case:
     mask[:, -4:, -4:] = 1.0
     test = clips(3, seed=2)
     return Case(
-        model=Planted(backdoor=14.0 * backdoor).eval(),
+        model=Planted(backdoor=20.0 * backdoor).eval(),
         train=clips(3, seed=0),
         clean=clips(3, seed=1),
         test=test,
