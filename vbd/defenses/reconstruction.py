@@ -45,7 +45,8 @@ def reconstruct(
 
     A clip counts as turned where the class has the probability ``confidence``. Wang et al. take the
     likeliest class: to be sure, a class that was poisoned needs few pixels more, any other class
-    half as many again, so that the two are easier to tell apart.
+    half as many again, so that the two are easier to tell apart. A model that was trained with
+    label smoothing is never so sure: ask less of it.
 
     One mask and one pattern serve all frames; with ``temporal`` the mask of a frame is that one
     mask times a weight of the frame. Views and crops are drawn as in training, so what turns one
