@@ -122,7 +122,9 @@ def scanned(dataset=None):
     """Results of the defences that look for a backdoor, on each clean model."""
     pattern = "results/defenses/{}/{}/clean/{}/seed{}/result.json"
     every = only(cells("datasets", "models", "defenses"), dataset)
-    return results_of(pattern, [cell for cell in every if cleanses(cell[2])])
+    return results_of(
+        pattern, [cell for cell in every if uses(cell[2], "neural_cleanse")]
+    )
 
 
 def cleansed(dataset):
@@ -133,19 +135,27 @@ def cleansed(dataset):
         dict.fromkeys(
             results_of(
                 "results/models/{}/{}/seed{}/result.json",
-                [(*cell, seed) for *cell, name, seed in clean if cleanses(name)],
+                [
+                    (*cell, seed)
+                    for *cell, name, seed in clean
+                    if uses(name, "neural_cleanse")
+                ],
             )
             + results_of(
                 "results/attacks/{}/{}/{}/{}/seed{}/result.json",
-                [(*cell, seed) for *cell, name, seed in attacked if cleanses(name)],
+                [
+                    (*cell, seed)
+                    for *cell, name, seed in attacked
+                    if uses(name, "neural_cleanse")
+                ],
             )
         )
     )
 
 
-def cleanses(defense):
-    """Whether a defence is a Neural Cleanse."""
-    return CONFIG.defenses[defense].defense == "neural_cleanse"
+def uses(defense, method):
+    """Whether a defence, by the name that params.yaml gives it, is of a method."""
+    return CONFIG.defenses[defense].defense == method
 
 
 def fused(dataset=None):
@@ -226,9 +236,7 @@ def defenses_of(dataset, method):
     """Results of the defences that use a method, on each attacked model of a dataset."""
     pattern = "results/defenses/{}/{}/{}/{}/{}/seed{}/result.json"
     every = only(attack_cells("defenses"), dataset)
-    return results_of(
-        pattern, [cell for cell in every if CONFIG.defenses[cell[4]].defense == method]
-    )
+    return results_of(pattern, [cell for cell in every if uses(cell[4], method)])
 
 
 def report_files():

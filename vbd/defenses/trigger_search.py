@@ -76,8 +76,8 @@ class Search:
         norms, shares, before = _norms(masks), self.hits[self.active] / count, self.norms[at]
         turned = shares >= success
         smaller = turned & (norms < before)
-        kept = at[smaller | before.isinf()]
         taken = smaller | before.isinf()
+        kept = at[taken]
         self.masks[kept], self.patterns[kept] = masks[taken], patterns[taken]
         self.shares[kept] = shares[taken]
         self.norms[at] = torch.where(smaller, norms, before)
