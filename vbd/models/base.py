@@ -47,15 +47,17 @@ class VideoClassifier(Classifier):
 
     def __init__(self) -> None:
         super().__init__()
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1, 1) for values in (MEAN, STD))
+        mean, std = torch.tensor(MEAN), torch.tensor(STD)
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
         self.register_buffer("shift", -mean / std, persistent=False)
 
     def normalise(self, clips: Tensor) -> Tensor:
         """Pixels (N, T, H, W, 3), uint8 or float in 0-255, to (N, 3, T, H, W) of about unit scale.
 
-        Float pixels keep their gradient, which trigger reconstruction needs.
+        The memory stays as it lies (``channels_last_3d``): on a CPU that takes a third off a
+        training step. Float pixels keep their gradient, which trigger reconstruction needs.
         """
-        # Laid out anew while a pixel is one byte, this takes a quarter of the time.
-        pixels = clips.permute(0, 4, 1, 2, 3).contiguous().float()
-        return pixels.mul(self.scale).add_(self.shift)
+        # Whole rows at a time: over the three channels alone, arithmetic takes ten times as long.
+        scale, shift = (values.repeat(clips.shape[3]) for values in (self.scale, self.shift))
+        rows = torch.addcmul(shift, clips.flatten(3).float(), scale)
+        return rows.view(clips.shape).permute(0, 4, 1, 2, 3)

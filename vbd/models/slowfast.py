@@ -110,7 +110,8 @@ class SlowFast(LinearHead):
         super().__init__(backbone, num_classes, dropout)
 
     def channels(self, clips: Tensor) -> Tensor:
-        return self.backbone(self.normalise(clips))
+        # Unlike the others, pathways this thin train faster with the channels apart.
+        return self.backbone(self.normalise(clips).contiguous())
 
 
 METHOD = SlowFast

@@ -104,8 +104,6 @@ class TSM(LinearHead):
         # The paper averages the segments' logits: the same as one linear layer on their mean.
         seen = [i * clips.shape[1] // self.segments for i in range(self.segments)]
         images = self.normalise(clips[:, seen]).transpose(1, 2).flatten(0, 1)
-        # On a CPU, this layout takes 40 % off a training step.
-        images = images.contiguous(memory_format=torch.channels_last)
         return self.backbone(images).unflatten(0, (-1, self.segments)).mean((1, 3, 4))
 
 
