@@ -1,6 +1,7 @@
 """Neural Cleanse finds what is planted and only it, and unlearns what it found."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -45,7 +46,7 @@ class Planted(VideoClassifier):
         blocks = pixels.unflatten(1, (4, 4)).unflatten(3, (2, 8)).mean((2, 4, 5)).flatten(1)
         corner = pixels[:, -4:, -4:].mean((1, 2))
         red = corner[:, :1] - corner[:, 2:]
-        return torch.cat([blocks, torch.sigmoid(12 * (red - 0.4))], 1)
+        return torch.cat([blocks, torch.sigmoid(16 * (red - 0.25))], 1)
 
     def classify(self, features: Tensor) -> Tensor:
         return features @ self.head_weight.T
@@ -190,7 +191,8 @@ def test_the_index_counts_deviations_that_are_consistent_with_a_normal_distribut
     normal = anomaly_index(torch.randn(20001, generator=generator(0)))
     assert (normal.abs() > 1.96).float().mean() == pytest.approx(0.05, abs=0.01)
     # Classes that are equal by chance make no outlier of one that is hardly different.
-    assert anomaly_index(torch.tensor([4.1, 5.0, 5.0, 5.0, 5.0])).max() == pytest.approx(1.8)
+    equal = anomaly_index(torch.tensor([3.7, 5.0, 5.0, 5.0, 5.0]))
+    assert equal.max() == pytest.approx(1.3 / math.log(2))
 
 
 def recovered(*norms: float) -> list[Recovered]:

@@ -1,5 +1,6 @@
 """What trigger reconstruction found of each class, and the verdict on it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,8 @@ from torch import Tensor
 from vbd.triggers.optimised import Stamp
 
 # Of the logarithms of norms: with this a class that is flagged, at an index of 2, has a trigger at
-# least e times smaller than the median, however equal the other classes happen to be.
-LEAST = 0.5
+# least four times smaller than the median, however equal the other classes happen to be.
+LEAST = math.log(2)
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ class Bottleneck(nn.Module):
         self.downsample = ConvNorm(inputs, outputs, (1, 1, 1), step) if project else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.conv1(x))
-        y = F.relu(self.conv2(y))
-        return F.relu(self.conv3(y) + self.downsample(x))
+        y = F.relu(self.conv1(x), inplace=True)
+        y = F.relu(self.conv2(y), inplace=True)
+        return F.relu(self.conv3(y).add_(self.downsample(x)), inplace=True)
 
 
 class LinearHead(VideoClassifier):
@@ -83,7 +83,7 @@ class ResNet3d(nn.Module):
         self.channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv1(x), inplace=True))
         for stage in range(self.stages):
             x = self.get_submodule(f"layer{stage + 1}")(x)
             if stage == 0:

@@ -41,7 +41,7 @@ class Pathway(nn.Module):
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
 
     def stem(self, x: Tensor) -> Tensor:
-        return self.pool(F.relu(self.conv1(x)))
+        return self.pool(F.relu(self.conv1(x), inplace=True))
 
 
 class TwoPathways(nn.Module):

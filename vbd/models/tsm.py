@@ -55,9 +55,9 @@ class Bottleneck(nn.Module):
         self.downsample = ConvNorm(inputs, outputs, 1, stride) if project else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.conv1(x))
-        y = F.relu(self.conv2(y))
-        return F.relu(self.conv3(y) + self.downsample(x))
+        y = F.relu(self.conv1(x), inplace=True)
+        y = F.relu(self.conv2(y), inplace=True)
+        return F.relu(self.conv3(y).add_(self.downsample(x)), inplace=True)
 
 
 class ShiftResNet(nn.Sequential):
@@ -66,7 +66,7 @@ class ShiftResNet(nn.Sequential):
     def __init__(self, layers: Sequence[int], width: int, segments: int, stem: int) -> None:
         super().__init__()
         self.conv1 = ConvNorm(3, width, stem, 2)
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool2d(3, 2, 1)
         channels = width
         for stage, depth in enumerate(layers):
