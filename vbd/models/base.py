@@ -57,7 +57,7 @@ class VideoClassifier(Classifier):
         The memory stays as it lies (``channels_last_3d``): on a CPU that takes a third off a
         training step. Float pixels keep their gradient, which trigger reconstruction needs.
         """
-        # Whole rows at a time: over the three channels alone, arithmetic takes ten times as long.
+        # Whole rows at a time: over three channels alone, arithmetic takes several times as long.
         scale, shift = (values.repeat(clips.shape[3]) for values in (self.scale, self.shift))
         rows = torch.addcmul(shift, clips.flatten(3).float(), scale)
         return rows.view(clips.shape).permute(0, 4, 1, 2, 3)
