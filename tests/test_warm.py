@@ -42,10 +42,12 @@ class Steps:
     def start(self, code: str, *args: str, plain=False, **options) -> subprocess.Popen:
         (self.folder / "scripts").mkdir(exist_ok=True)
         (self.folder / "scripts/step.py").write_text(code)
-        how = [] if plain else ["-I", "-S", "warm.py"]
-        command = [sys.executable, *how, "scripts/step.py", *args]
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        return subprocess.Popen(command, cwd=self.folder, text=True, **pipes, **options)
+        flags = [] if plain else ["-I", "-S", "warm.py"]
+        command = [sys.executable, *flags, "scripts/step.py", *args]
+        how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        # A shell that runs the tests in the background has them ignore SIGINT, and what they start.
+        how["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return subprocess.Popen(command, cwd=self.folder, text=True, **how, **options)
 
     def __call__(self, *args, **options) -> tuple[int, str, str]:
         """Exit status, output and errors."""
