@@ -44,7 +44,8 @@ def main() -> None:
     repair = "where a backdoor is found, unlearn it, and write the repaired model and its card"
     parser.add_argument("--repair", type=Path, metavar="SAFETENSORS", help=repair)
     parser.add_argument("--epochs", type=int, default=30, help="of the repair")
-    parser.add_argument("--lr", type=float, default=2e-5, help="learning rate of the repair")
+    rate = "learning rate of the repair: raise it if the trigger still turns clips afterwards"
+    parser.add_argument("--lr", type=float, default=2e-5, help=rate)
     own = "import the class that the card names, if it is not one of ours: this runs its code"
     parser.add_argument("--import-class", action="store_true", help=own)
     args = parser.parse_args()
