@@ -129,28 +129,19 @@ def scanned(dataset=None):
 
 def cleansed(dataset):
     """Results of the victims, clean and attacked, that Neural Cleanse is run on."""
-    clean = only(cells("datasets", "models", "defenses"), dataset)
-    attacked = only(attack_cells("defenses"), dataset)
-    return list(
-        dict.fromkeys(
-            results_of(
-                "results/models/{}/{}/seed{}/result.json",
-                [
-                    (*cell, seed)
-                    for *cell, name, seed in clean
-                    if uses(name, "neural_cleanse")
-                ],
-            )
-            + results_of(
-                "results/attacks/{}/{}/{}/{}/seed{}/result.json",
-                [
-                    (*cell, seed)
-                    for *cell, name, seed in attacked
-                    if uses(name, "neural_cleanse")
-                ],
-            )
-        )
-    )
+    every = {
+        "results/models/{}/{}/seed{}/result.json": cells(
+            "datasets", "models", "defenses"
+        ),
+        "results/attacks/{}/{}/{}/{}/seed{}/result.json": attack_cells("defenses"),
+    }
+    paths = [
+        pattern.format(*cell, seed)
+        for pattern, some in every.items()
+        for *cell, name, seed in only(some, dataset)
+        if uses(name, "neural_cleanse")
+    ]
+    return list(dict.fromkeys(paths))
 
 
 def uses(defense, method):

@@ -31,7 +31,7 @@ def _seam(halves: np.ndarray, stripes: np.ndarray, across: np.ndarray) -> np.nda
 
 # Of 300 clips of 32 pixels a small network learns textures well, but no more than two outlines.
 _OUTLINES: dict[str, Shape] = {
-    "Disc": lambda u, v: 0.9 - np.hypot(u, v),
+    "Disc": _SHAPES[0],
     "Hoop": lambda u, v: 0.16 - np.abs(np.hypot(u, v) - 0.8),
 }
 _TEXTURES: dict[str, Texture] = {
