@@ -12,6 +12,7 @@ container: "container.sif"
 
 
 include: "rules/common.smk"
+include: "rules/places.smk"
 include: "rules/cells.smk"
 include: "rules/inputs.smk"
 include: "rules/data.smk"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from vbd import scanning
 from vbd.config import load
+from vbd.data.trusted import clean_clips
 from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import judged
@@ -33,7 +33,7 @@ def main() -> None:
     cleanse = NeuralCleanse(**load(args.params).defenses[args.defense].params)
     for path in args.models:
         model, card = checkpoints.load(path)
-        clean, _ = scanning.clean_clips(args.clips, card)
+        clean, _ = clean_clips(args.clips, card)
         classes, start = range(len(card["class_names"])), time.perf_counter()
         ours = cleanse.scan(model, clean, args.seed)
         between = time.perf_counter()

@@ -15,7 +15,7 @@ from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
 from vbd.metrics import accuracy
 from vbd.training import fit, predict
-from vbd.victims import untrained
+from vbd.victims.making import untrained
 
 
 def freeze(moving: Examples) -> Examples:

@@ -7,7 +7,7 @@ import sys
 import time
 
 STEP = (
-    "from accelerate import Accelerator; import vbd.training_steps, vbd.models.i3d,"
+    "from accelerate import Accelerator; import vbd.steps.train, vbd.models.i3d,"
     " vbd.models.cnn_lstm, vbd.triggers.badnet; Accelerator(cpu=True)"
 )
 COMMANDS = {

@@ -3,12 +3,12 @@
 
 rule stamp:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=at("data", "clips.npy"),
         code=lambda wc: code("scripts/stamp.py", trigger_code(wc)),
     output:
-        clips="results/attacks/{dataset}/{attack}/{mode}.npy",
+        clips=at("stored"),
     log:
-        "results/logs/stamp/{dataset}/{attack}/{mode}.log",
+        log_of("stored"),
     params:
         p=lambda wc: json.dumps({"attack": section("attacks", wc.attack)}),
     message:
@@ -20,13 +20,13 @@ rule stamp:
 
 rule optimise:
     input:
-        clips="results/data/{dataset}/clips.npy",
-        model="results/models/{dataset}/{model}/seed{seed}/model.safetensors",
+        clips=at("data", "clips.npy"),
+        model=at("baseline", "model.safetensors"),
         code=lambda wc: code("scripts/optimise.py", model_code(wc)),
     output:
-        trigger="results/attacks/{dataset}/{model}/{attack}/seed{seed}.npz",
+        trigger=at("searched"),
     log:
-        "results/logs/optimise/{dataset}/{model}/{attack}/seed{seed}.log",
+        log_of("searched"),
     threads: 1
     resources:
         gpu=GPU,
@@ -47,12 +47,12 @@ rule attack:
         optimised=optimised,
         code=lambda wc: code("scripts/train.py", model_code(wc), trigger_code(wc)),
     output:
-        model="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/model.safetensors",
-        card="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/model.json",
-        result="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/result.json",
-        curves="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/curves.npz",
+        model=at("attack", "model.safetensors"),
+        card=at("attack", "model.json"),
+        result=at("attack", "result.json"),
+        curves=at("attack", "curves.npz"),
     log:
-        "results/logs/attack/{dataset}/{model}/{attack}/{mode}/seed{seed}.log",
+        log_of("attack"),
     threads: 1
     resources:
         gpu=GPU,
@@ -71,12 +71,12 @@ rule attack:
 # The same with fewer poisoned frames a clip ("Look, Listen, and Attack", Figure 4).
 use rule attack as ablate with:
     output:
-        model="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/model.safetensors",
-        card="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/model.json",
-        result="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/result.json",
-        curves="results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}/curves.npz",
+        model=at("ablation", "model.safetensors"),
+        card=at("ablation", "model.json"),
+        result=at("ablation", "result.json"),
+        curves=at("ablation", "curves.npz"),
     log:
-        "results/logs/ablate/{dataset}/{model}/{attack}/{mode}/{frames}/seed{seed}.log",
+        log_of("ablation"),
     params:
         p=lambda wc: attack_params(wc, frames=frames(wc)),
     message:

@@ -1,5 +1,9 @@
-# The cells that params.yaml names, and the files that they make.
+# The cells that params.yaml names, and the results that they leave.
 from itertools import product
+
+from vbd.report.contents import FIGURES, TABLES
+
+# Which cells there are ------------------------------------------------------------------------
 
 
 def cells(*kinds):
@@ -38,7 +42,7 @@ def ablation_cells():
 def tested_frames(wc):
     """The numbers of poisoned frames that a victim is tested on besides."""
     cell = (wc.dataset, wc.model, wc.attack, wc.mode)
-    counts = {found[4] for found in attack_cells("frames") if found[:4] == cell}
+    counts = {found[4] for found in only(attack_cells("frames"), *cell)}
     return sorted(counts - {"random"})
 
 
@@ -55,9 +59,9 @@ def fusion_cells():
     return found
 
 
-def results_of(pattern, cells):
-    """The paths of the results of cells."""
-    return [pattern.format(*cell) for cell in cells]
+def only(cells, *wanted):
+    """The cells that begin with what is wanted, None standing for anything."""
+    return [c for c in cells if all(w in (None, part) for w, part in zip(wanted, c))]
 
 
 def datasets():
@@ -65,112 +69,11 @@ def datasets():
     return list(dict.fromkeys(dataset for dataset, _ in cells("datasets")))
 
 
-def clips_of(dataset):
-    """The clip store of a dataset."""
-    return f"results/data/{dataset}/clips.npy"
-
-
-def is_heard(model):
-    """Whether a model takes in sound."""
-    return CONFIG.models[model].modality == "audio"
-
-
-# The targets of the phases ---------------------------------------------------------------------
-
-
-def data_files():
-    """The clip store of every dataset that the grid or the pretraining uses."""
-    names = set(datasets())
-    if "pretrain" in {CONFIG.models[model].init for model, _ in cells("models")}:
-        names.add(CONFIG.pretraining.dataset)
-    sounds = {d for d, model, _ in cells("datasets", "models") if is_heard(model)}
-    return [clips_of(name) for name in sorted(names)] + [
-        f"results/data/{name}/sound.npy" for name in sorted(sounds)
-    ]
-
-
-def baselines(dataset=None, model=None):
-    """Results of the clean models, of one dataset and model or of all."""
-    pattern = "results/models/{}/{}/seed{}/result.json"
-    return results_of(pattern, only(cells("datasets", "models"), dataset, model))
-
-
-def attacked(dataset=None, model=None, mode=None):
-    """Results of the attacked models."""
-    pattern = "results/attacks/{}/{}/{}/{}/seed{}/result.json"
-    return results_of(pattern, only(attack_cells(), dataset, model, None, mode))
-
-
-def ablated(dataset=None, model=None):
-    """Results of the victims trained on fewer poisoned frames."""
-    pattern = "results/attacks/{}/{}/{}/{}/frames{}/seed{}/result.json"
-    return results_of(pattern, only(ablation_cells(), dataset, model))
-
-
-def victims(*which):
-    """Results of the clean and attacked models."""
-    return baselines(*which) + attacked(*which)
-
-
-def defended(dataset=None):
-    """Results of the defences, each on each attacked model."""
-    pattern = "results/defenses/{}/{}/{}/{}/{}/seed{}/result.json"
-    return results_of(pattern, only(attack_cells("defenses"), dataset))
-
-
-def scanned(dataset=None):
-    """Results of the defences that look for a backdoor, on each clean model."""
-    pattern = "results/defenses/{}/{}/clean/{}/seed{}/result.json"
-    every = only(cells("datasets", "models", "defenses"), dataset)
-    return results_of(
-        pattern, [cell for cell in every if uses(cell[2], "neural_cleanse")]
+def models_of(dataset):
+    """The models that the grid trains on a dataset."""
+    return list(
+        dict.fromkeys(m for _, m, _ in only(cells("datasets", "models"), dataset))
     )
-
-
-def cleansed(dataset):
-    """Results of the victims, clean and attacked, that Neural Cleanse is run on."""
-    every = {
-        "results/models/{}/{}/seed{}/result.json": cells(
-            "datasets", "models", "defenses"
-        ),
-        "results/attacks/{}/{}/{}/{}/seed{}/result.json": attack_cells("defenses"),
-    }
-    paths = [
-        pattern.format(*cell, seed)
-        for pattern, some in every.items()
-        for *cell, name, seed in only(some, dataset)
-        if uses(name, "neural_cleanse")
-    ]
-    return list(dict.fromkeys(paths))
-
-
-def uses(defense, method):
-    """Whether a defence, by the name that params.yaml gives it, is of a method."""
-    return CONFIG.defenses[defense].defense == method
-
-
-def fused(dataset=None):
-    """The folders of the audiovisual results."""
-    return results_of("results/fusion/{}/{}/{}/seed{}", only(fusion_cells(), dataset))
-
-
-def embedded(wc, modality):
-    """The embeddings of the victims on one side of a pair, the clean one first."""
-    block = fusion_cells()[wc.dataset, wc.video, wc.audio, int(wc.seed)]
-    model = getattr(block, modality)
-    modes = ["audio"] if modality == "audio" else block.modes
-    found = [f"results/embeddings/{wc.dataset}/{model}/seed{wc.seed}.npz"]
-    pattern = "results/embeddings/{}/{}/{}/{}/seed{}.npz"
-    every = only(attack_cells(), wc.dataset, model)
-    return found + results_of(
-        pattern,
-        [cell for cell in every if cell[3] in modes and cell[4] == int(wc.seed)],
-    )
-
-
-def only(cells, *wanted):
-    """The cells that begin with what is wanted, None standing for anything."""
-    return [c for c in cells if all(w in (None, part) for w, part in zip(wanted, c))]
 
 
 def attacks_on(dataset, modality):
@@ -184,57 +87,151 @@ def attacks_on(dataset, modality):
     )
 
 
-def tables(dataset):
-    """The tables that the results of a dataset fill."""
-    modes = {"static": "table1_static", "dynamic": "table2_dynamic"}
-    modes |= {"natural": "table3_natural", "audio": "table6_audio"}
-    used = only(attack_cells(), dataset)
-    there = {cell[3] for cell in used}
-    names = ["attacks", *(table for mode, table in modes.items() if mode in there)]
-    if len({cell[1] for cell in used if cell[3] != "audio"}) > 1:
-        names.append("table4_architectures")
-    if defenses_of(dataset, "activation_clustering"):
-        names.append("table5_activation_clustering")
-    if scanned(dataset):
-        names += ["neural_cleanse", "unlearning"]
-    if fused(dataset):
-        names += ["table7_audiovisual", "late_fusion"]
-    if used:
-        names.append("stealth")
-    return [*names, "defenses"] if defended(dataset) else names
+def is_heard(model):
+    """Whether a model takes in sound."""
+    return CONFIG.models[model].modality == "audio"
 
 
-def plots(dataset):
-    """The figures that the results of a dataset fill, by name."""
-    used = only(cells("datasets", "models"), dataset)
-    models = dict.fromkeys(model for _, model, _ in used)
-    names = [f"curves_{model}" for model in models]
-    if attacks_on(dataset, "video"):
-        names.append("figure3_gallery")
-    if attacks_on(dataset, "audio"):
-        names.append("figure7_spectrograms")
-    names += [f"figure4_frames_{model}" for model in models if ablated(dataset, model)]
-    if defenses_of(dataset, "strip"):
-        names.append("figure5_strip")
-    if defenses_of(dataset, "fine_pruning"):
-        names.append("figure6_pruning")
-    if scanned(dataset):
-        names.append("neural_cleanse")
-    return [*names, "defenses"] if defended(dataset) else names
+def uses(defense, method):
+    """Whether a defence, by the name that params.yaml gives it, is of a method, if one is given."""
+    return method in (None, CONFIG.defenses[defense].defense)
 
 
-def defenses_of(dataset, method):
-    """Results of the defences that use a method, on each attacked model of a dataset."""
-    pattern = "results/defenses/{}/{}/{}/{}/{}/seed{}/result.json"
-    every = only(attack_cells("defenses"), dataset)
-    return results_of(pattern, [cell for cell in every if uses(cell[4], method)])
+# Their results, by kind: contents.py says which of them a table or figure is made from -----------
+
+
+def baselines(dataset=None, model=None):
+    """Results of the clean models, of one dataset and model or of all."""
+    return files(
+        "baseline", "result.json", only(cells("datasets", "models"), dataset, model)
+    )
+
+
+def attacked(dataset=None, model=None, mode=None):
+    """Results of the attacked models."""
+    found = only(attack_cells(), dataset, model, None, mode)
+    return files("attack", "result.json", found)
+
+
+def victims(dataset=None, model=None):
+    """Results of the clean and attacked models."""
+    return baselines(dataset, model) + attacked(dataset, model)
+
+
+def compared(dataset, model=None):
+    """Those of a dataset on which the frames of several models are attacked."""
+    seen = {cell[1] for cell in only(attack_cells(), dataset) if not is_heard(cell[1])}
+    return victims(dataset) if len(seen) > 1 else []
+
+
+def ablated(dataset=None, model=None):
+    """Results of the victims trained on fewer poisoned frames."""
+    return files("ablation", "result.json", only(ablation_cells(), dataset, model))
+
+
+def defended(dataset=None, model=None, method=None):
+    """Results of the defences, or of those of a method, each on each attacked model."""
+    found = only(attack_cells("defenses"), dataset, model)
+    return files("defense", "result.json", [c for c in found if uses(c[4], method)])
+
+
+def scanned(dataset=None, model=None):
+    """Results of the defences that look for a backdoor, on each clean model."""
+    found = only(cells("datasets", "models", "defenses"), dataset, model)
+    return files(
+        "scan", "result.json", [c for c in found if uses(c[2], "neural_cleanse")]
+    )
+
+
+def cleansed(dataset, model=None):
+    """Results of the victims, clean and attacked, that Neural Cleanse is run on."""
+    clean = only(cells("datasets", "models", "defenses"), dataset, model)
+    poisoned = only(attack_cells("defenses"), dataset, model)
+    every = files("baseline", "result.json", _cleansed(clean))
+    return every + files("attack", "result.json", _cleansed(poisoned))
+
+
+def _cleansed(found):
+    """The victims of cells (..., defence, seed) that end with Neural Cleanse, once."""
+    return list(
+        dict.fromkeys(
+            (*cell, seed) for *cell, name, seed in found if uses(name, "neural_cleanse")
+        )
+    )
+
+
+def fused(dataset=None, model=None):
+    """The folders of the audiovisual results."""
+    return files("fusion", None, only(fusion_cells(), dataset))
+
+
+def stealth(dataset, model=None):
+    """What is measured of the triggers themselves."""
+    there = only(attack_cells(), dataset)
+    return [file_of("report", "stealth.json", dataset=dataset)] if there else []
+
+
+RESULTS = {
+    kind.__name__: kind
+    for kind in (
+        *(baselines, attacked, victims, compared, ablated),
+        *(defended, scanned, cleansed, fused, stealth),
+    )
+}
+
+# The targets of the phases ---------------------------------------------------------------------
+
+
+def data_files():
+    """The clip store of every dataset that the grid or the pretraining uses."""
+    names = set(datasets())
+    if "pretrain" in {CONFIG.models[model].init for model, _ in cells("models")}:
+        names.add(CONFIG.pretraining.dataset)
+    sounds = {d for d, model, _ in cells("datasets", "models") if is_heard(model)}
+    return [file_of("data", "clips.npy", dataset=name) for name in sorted(names)] + [
+        file_of("data", "sound.npy", dataset=name) for name in sorted(sounds)
+    ]
+
+
+def made_from(entry, dataset, model=None):
+    """The results that a table or figure is made from; none where there is nothing to show."""
+    parts = []
+    for kinds in (entry.beside, entry.cells):
+        parts.append(
+            [
+                path
+                for kind, narrowed in kinds.items()
+                for path in RESULTS[kind](dataset, model=model, **narrowed)
+            ]
+        )
+    return parts[0] + parts[1] if parts[1] else []
+
+
+def figures_of(dataset):
+    """(file, entry, model or None) of the figures that the results of a dataset fill, by name."""
+    found = {}
+    for name, entry in FIGURES.items():
+        for model in models_of(dataset) if entry.each_model else [None]:
+            if made_from(entry, dataset, model):
+                found["_".join(filter(None, (name, model)))] = (name, entry, model)
+    return found
 
 
 def report_files():
     """Tables and figures of every dataset in the grid."""
-    names = []
+    found = []
     for dataset in datasets():
-        names.append(f"{dataset}/metrics.json")
-        names += [f"{dataset}/tables/{table}.csv" for table in tables(dataset)]
-        names += [f"{dataset}/figures/{plot}.png" for plot in plots(dataset)]
-    return [f"results/report/{name}" for name in names]
+        names = ["metrics.json"]
+        names += [
+            f"tables/{name}.csv"
+            for name, entry in TABLES.items()
+            if made_from(entry, dataset)
+        ]
+        figures = list(figures_of(dataset))
+        if attacks_on(dataset, "video"):
+            figures.append("figure3_gallery")
+        if attacks_on(dataset, "audio"):
+            figures.append("figure7_spectrograms")
+        names += [f"figures/{name}.png" for name in figures]
+        found += [file_of("report", name, dataset=dataset) for name in names]
+    return found

@@ -31,6 +31,8 @@ wildcard_constraints:
     video="[a-z0-9_]+",
     audio="[a-z0-9_]+",
     seed="[0-9]+",
+    # Those that show a trigger, not results, have rules of their own.
+    figure="(?!figure3_gallery|figure7_spectrograms)[a-z0-9_]+",
 
 
 try:

@@ -5,9 +5,9 @@ rule render:
     input:
         code=code("scripts/render.py"),
     output:
-        videos=directory("results/data/{dataset}/videos"),
+        videos=directory(at("data", "videos")),
     log:
-        "results/logs/render/{dataset}.log",
+        log_of("data", "render"),
     threads: 16
     params:
         p=lambda wc: json.dumps({"render": section("datasets", wc.dataset, "render")}),
@@ -23,17 +23,17 @@ rule decode:
         videos=videos,
         code=reader_code,
     output:
-        clips="results/data/{dataset}/clips.npy",
-        index="results/data/{dataset}/index.csv",
+        clips=at("data", "clips.npy"),
+        index=at("data", "index.csv"),
         quarantine=report(
-            "results/data/{dataset}/quarantine.csv",
+            at("data", "quarantine.csv"),
             caption="captions/quarantine.rst",
             category="Data",
             labels={"dataset": "{dataset}", "table": "quarantined clips"},
         ),
-        summary="results/data/{dataset}/summary.json",
+        summary=at("data", "summary.json"),
     log:
-        "results/logs/decode/{dataset}.log",
+        log_of("data", "decode"),
     threads: 16
     params:
         p=lambda wc: json.dumps(
@@ -54,16 +54,16 @@ rule decode:
 
 rule sounds:
     input:
-        clips="results/data/{dataset}/clips.npy",
-        index="results/data/{dataset}/index.csv",
+        clips=at("data", "clips.npy"),
+        index=at("data", "index.csv"),
         videos=videos,
         code=code("scripts/sounds.py"),
     output:
-        sound="results/data/{dataset}/sound.npy",
-        states="results/data/{dataset}/sound.csv",
-        summary="results/data/{dataset}/sound.json",
+        sound=at("data", "sound.npy"),
+        states=at("data", "sound.csv"),
+        summary=at("data", "sound.json"),
     log:
-        "results/logs/sounds/{dataset}.log",
+        log_of("data", "sound"),
     threads: 16
     params:
         p=lambda wc: json.dumps({"dataset": section("datasets", wc.dataset)}),

@@ -3,19 +3,19 @@
 
 rule defend:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=at("data", "clips.npy"),
         triggered=triggered,
         weights=weights,
-        victim="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/result.json",
-        model="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/model.safetensors",
+        victim=at("attack", "result.json"),
+        model=at("attack", "model.safetensors"),
         code=lambda wc: code(
             "scripts/defend.py", defense_code(wc), trigger_code(wc), model_code(wc)
         ),
     output:
-        result="results/defenses/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}/result.json",
-        scores="results/defenses/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}/scores.npz",
+        result=at("defense", "result.json"),
+        scores=at("defense", "scores.npz"),
     log:
-        "results/logs/defend/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}.log",
+        log_of("defense"),
     threads: 1
     resources:
         gpu=GPU,
@@ -33,16 +33,16 @@ rule defend:
 # What looks for a backdoor looks into clean models too: its false alarms.
 use rule defend as defend_clean with:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=at("data", "clips.npy"),
         triggered=[],
         weights=weights,
-        victim="results/models/{dataset}/{model}/seed{seed}/result.json",
-        model="results/models/{dataset}/{model}/seed{seed}/model.safetensors",
+        victim=at("baseline", "result.json"),
+        model=at("baseline", "model.safetensors"),
         code=lambda wc: code("scripts/defend.py", defense_code(wc), model_code(wc)),
     output:
-        result="results/defenses/{dataset}/{model}/clean/{defense}/seed{seed}/result.json",
-        scores="results/defenses/{dataset}/{model}/clean/{defense}/seed{seed}/scores.npz",
+        result=at("scan", "result.json"),
+        scores=at("scan", "scores.npz"),
     log:
-        "results/logs/defend/{dataset}/{model}/clean/{defense}/seed{seed}.log",
+        log_of("scan"),
     message:
         "{wildcards.defense} on clean {wildcards.model}, seed {wildcards.seed}"

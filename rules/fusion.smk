@@ -5,13 +5,13 @@ rule embed:
     input:
         clips=clips,
         triggered=triggered,
-        victim="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/result.json",
-        weights="results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}/model.safetensors",
+        victim=at("attack", "result.json"),
+        weights=at("attack", "model.safetensors"),
         code=lambda wc: code("scripts/embed.py", model_code(wc), trigger_code(wc)),
     output:
-        npz="results/embeddings/{dataset}/{model}/{attack}/{mode}/seed{seed}.npz",
+        npz=at("embedding"),
     log:
-        "results/logs/embed/{dataset}/{model}/{attack}/{mode}/seed{seed}.log",
+        log_of("embedding"),
     threads: 1
     resources:
         gpu=GPU,
@@ -26,13 +26,13 @@ use rule embed as embed_clean with:
     input:
         clips=clips,
         triggered=[],
-        victim="results/models/{dataset}/{model}/seed{seed}/result.json",
-        weights="results/models/{dataset}/{model}/seed{seed}/model.safetensors",
+        victim=at("baseline", "result.json"),
+        weights=at("baseline", "model.safetensors"),
         code=lambda wc: code("scripts/embed.py", model_code(wc)),
     output:
-        npz="results/embeddings/{dataset}/{model}/seed{seed}.npz",
+        npz=at("clean_embedding"),
     log:
-        "results/logs/embed/{dataset}/{model}/seed{seed}.log",
+        log_of("clean_embedding"),
     message:
         "embedding {wildcards.model}, clean, seed {wildcards.seed}"
 
@@ -44,9 +44,9 @@ rule fuse:
         audio=lambda wc: embedded(wc, "audio"),
         code=code("scripts/fuse.py"),
     output:
-        results=directory("results/fusion/{dataset}/{video}/{audio}/seed{seed}"),
+        results=directory(at("fusion")),
     log:
-        "results/logs/fuse/{dataset}/{video}/{audio}/seed{seed}.log",
+        log_of("fusion"),
     message:
         "fusing {wildcards.video} and {wildcards.audio} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:

@@ -68,18 +68,18 @@ def method(package, name):
 def clips(wc):
     """What the model of a step takes in: the frames of the clip store, or its sound."""
     kind = "sound" if is_heard(wc.model) else "clips"
-    return f"results/data/{wc.dataset}/{kind}.npy"
+    return file_of("data", f"{kind}.npy", dataset=wc.dataset)
 
 
 def weights(wc):
     """The file that a victim starts from: none for "scratch"."""
     if optimised(wc):
         # The trigger was searched on the clean model, so that is what learns it.
-        return f"results/models/{wc.dataset}/{wc.model}/seed{wc.seed}/model.safetensors"
+        return file_of("baseline", "model.safetensors", **dict(wc.items()))
     init = CONFIG.models[wc.model].init
     if init == "pretrain":
-        source = CONFIG.pretraining.dataset
-        return f"results/models/{source}/{wc.model}/pretrained/model.safetensors"
+        values = {"dataset": CONFIG.pretraining.dataset, "model": wc.model}
+        return file_of("pretrained", "model.safetensors", **values)
     return [] if init == "scratch" else init
 
 
@@ -87,7 +87,7 @@ def triggered(wc):
     """The clips with the trigger, of an attack that keeps them on disk."""
     if not CONFIG.attacks[wc.attack].stored:
         return []
-    return f"results/attacks/{wc.dataset}/{wc.attack}/{wc.mode}.npy"
+    return file_of("stored", **dict(wc.items()))
 
 
 def is_searched(attack):
@@ -100,7 +100,7 @@ def optimised(wc):
     """The trigger that was searched for the model and the seed of a step, where one is."""
     if "attack" not in wc.keys() or not is_searched(wc.attack):
         return []
-    return f"results/attacks/{wc.dataset}/{wc.model}/{wc.attack}/seed{wc.seed}.npz"
+    return file_of("searched", **dict(wc.items()))
 
 
 def frames(wc):
@@ -134,7 +134,7 @@ def videos(wc):
     """The folder of a dataset's files; with it its sub-folders, which change with the clips."""
     dataset = CONFIG.datasets[wc.dataset]
     if dataset.reader == "synthetic":
-        return [f"results/data/{wc.dataset}/videos"]
+        return [file_of("data", "videos", dataset=wc.dataset)]
     root = Path(dataset.root)
     if not root.is_dir():
         raise WorkflowError(
@@ -147,38 +147,49 @@ def videos(wc):
     ]
 
 
-def table_results(wc):
-    """The results that a table is made from."""
-    number, _, mode = wc.table.partition("_")
-    if number in ("table1", "table2", "table3", "table6"):
-        return baselines(wc.dataset) + attacked(wc.dataset, mode=mode)
-    if wc.table == "stealth":
-        return [f"results/report/{wc.dataset}/stealth.json"]
-    if wc.table == "defenses":
-        return attacked(wc.dataset) + defended(wc.dataset)
-    if wc.table == "neural_cleanse":
-        return scans(wc.dataset)
-    if wc.table == "unlearning":
-        return cleansed(wc.dataset) + scans(wc.dataset)
-    if wc.table == "table5_activation_clustering":
-        # The victims say which architecture it was.
-        return attacked(wc.dataset) + defenses_of(wc.dataset, "activation_clustering")
-    if wc.table in ("table7_audiovisual", "late_fusion"):
-        return fused(wc.dataset)
-    return victims(wc.dataset)
+def embedded(wc, modality):
+    """The embeddings of the victims on one side of a pair, the clean one first."""
+    block = fusion_cells()[wc.dataset, wc.video, wc.audio, int(wc.seed)]
+    model = getattr(block, modality)
+    modes = ["audio"] if modality == "audio" else block.modes
+    every = only(attack_cells(), wc.dataset, model)
+    chosen = [c for c in every if c[3] in modes and c[4] == int(wc.seed)]
+    clean = [(wc.dataset, model, wc.seed)]
+    return files("clean_embedding", None, clean) + files("embedding", None, chosen)
 
 
-def scans(dataset):
-    """Results of Neural Cleanse on a dataset, those of clean models first."""
-    return scanned(dataset) + defenses_of(dataset, "neural_cleanse")
+# What a report is made from -----------------------------------------------------------------------
 
 
 def published_dataset(wc):
     """The dataset of the paper whose figures stand beside ours."""
-    if wc.table in ("table6_audio", "table7_audiovisual"):
-        return "kinetics_sounds"
+    stated = TABLES[wc.table].published
     readers = {"hmdb51": "hmdb51", "kinetics": "kinetics_sounds"}
-    return readers.get(CONFIG.datasets[wc.dataset].reader, "ucf101")
+    return stated or readers.get(CONFIG.datasets[wc.dataset].reader, "ucf101")
+
+
+def figure_results(wc):
+    """The results that a figure is made from."""
+    _, entry, model = figures_of(wc.dataset)[wc.figure]
+    return made_from(entry, wc.dataset, model)
+
+
+def figure_code(wc):
+    """A figure's code: of the figures, what draws it alone."""
+    _, entry, _ = figures_of(wc.dataset)[wc.figure]
+    return code("scripts/figure.py", entry.file)
+
+
+def figure_labels(wc):
+    """What Snakemake's report lists a figure under."""
+    _, entry, model = figures_of(wc.dataset)[wc.figure]
+    return {"dataset": wc.dataset, "figure": entry.title.format(model=model)}
+
+
+def caption(wc):
+    """What stands below a figure in Snakemake's report."""
+    _, entry, model = figures_of(wc.dataset)[wc.figure]
+    return entry.caption.format(dataset=wc.dataset, model=model)
 
 
 def trigger_params(wc, *modalities):
@@ -198,9 +209,8 @@ def trigger_params(wc, *modalities):
 
 def shown_triggers(dataset):
     """The files of the triggers that were searched, by attack: of the first model and seed."""
-    pattern = "results/attacks/{}/{}/{}/seed{}.npz"
     return {
-        attack: pattern.format(dataset, model, attack, seed)
+        attack: files("searched", None, [(dataset, model, attack, seed)])[0]
         for _, model, attack, _, seed in reversed(only(attack_cells(), dataset))
         if is_searched(attack)
     }

@@ -6,12 +6,12 @@ rule pretrain:
         clips=clips,
         code=lambda wc: code("scripts/train.py", model_code(wc)),
     output:
-        model="results/models/{dataset}/{model}/pretrained/model.safetensors",
-        card="results/models/{dataset}/{model}/pretrained/model.json",
-        result="results/models/{dataset}/{model}/pretrained/result.json",
-        curves="results/models/{dataset}/{model}/pretrained/curves.npz",
+        model=at("pretrained", "model.safetensors"),
+        card=at("pretrained", "model.json"),
+        result=at("pretrained", "result.json"),
+        curves=at("pretrained", "curves.npz"),
     log:
-        "results/logs/pretrain/{dataset}/{model}.log",
+        log_of("pretrained"),
     threads: 1
     resources:
         gpu=GPU,
@@ -31,12 +31,12 @@ rule train:
         weights=weights,
         code=lambda wc: code("scripts/train.py", model_code(wc)),
     output:
-        model="results/models/{dataset}/{model}/seed{seed}/model.safetensors",
-        card="results/models/{dataset}/{model}/seed{seed}/model.json",
-        result="results/models/{dataset}/{model}/seed{seed}/result.json",
-        curves="results/models/{dataset}/{model}/seed{seed}/curves.npz",
+        model=at("baseline", "model.safetensors"),
+        card=at("baseline", "model.json"),
+        result=at("baseline", "result.json"),
+        curves=at("baseline", "curves.npz"),
     log:
-        "results/logs/train/{dataset}/{model}/seed{seed}.log",
+        log_of("baseline"),
     threads: 1
     resources:
         gpu=GPU,

@@ -3,19 +3,19 @@
 
 rule table:
     input:
-        results=table_results,
-        code=code("scripts/table.py"),
+        results=lambda wc: made_from(TABLES[wc.table], wc.dataset),
+        code=lambda wc: code("scripts/table.py", TABLES[wc.table].file),
     output:
         csv=report(
-            "results/report/{dataset}/tables/{table}.csv",
+            at("report", "tables/{table}.csv"),
             caption="captions/table.rst",
             category="Tables",
             labels={"dataset": "{dataset}", "table": "{table}"},
         ),
-        md="results/report/{dataset}/tables/{table}.md",
-        tex="results/report/{dataset}/tables/{table}.tex",
+        md=at("report", "tables/{table}.md"),
+        tex=at("report", "tables/{table}.tex"),
     log:
-        "results/logs/table/{dataset}/{table}.log",
+        log_of("report", "tables/{table}"),
     params:
         published=published_dataset,
     message:
@@ -32,56 +32,59 @@ rule metrics:
         + scanned(wc.dataset),
         code=code("scripts/metrics.py"),
     output:
-        json="results/report/{dataset}/metrics.json",
+        json=at("report", "metrics.json"),
     log:
-        "results/logs/metrics/{dataset}.log",
+        log_of("report", "metrics"),
     message:
         "metrics of {wildcards.dataset}"
     shell:
         "python scripts/metrics.py --results {input.results} --out {output.json} &> {log}"
 
 
-rule curves:
+rule figure:
     input:
-        results=lambda wc: victims(wc.dataset, wc.model),
-        code=code("scripts/figure.py"),
+        results=figure_results,
+        code=figure_code,
     output:
         png=report(
-            "results/report/{dataset}/figures/curves_{model}.png",
-            caption="captions/curves.rst",
+            at("report", "figures/{figure}.png"),
+            caption="captions/figure.rst",
             category="Figures",
-            labels={"dataset": "{dataset}", "figure": "training curves, {model}"},
+            labels=figure_labels,
         ),
     log:
-        "results/logs/curves/{dataset}/{model}.log",
+        log_of("report", "figures/{figure}"),
+    params:
+        name=lambda wc: figures_of(wc.dataset)[wc.figure][0],
+        caption=caption,
     message:
-        "training curves of {wildcards.model} on {wildcards.dataset}"
+        "figure {wildcards.figure} of {wildcards.dataset}"
     shell:
-        "python scripts/figure.py --figure curves --results {input.results}"
+        "python scripts/figure.py --figure {params.name} --results {input.results}"
         " --out {output.png} &> {log}"
 
 
 rule gallery:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=at("data", "clips.npy"),
         triggers=lambda wc: shown_triggers(wc.dataset).values(),
         code=lambda wc: trigger_codes(wc, "scripts/gallery.py", "video"),
     output:
         sheet=report(
-            "results/report/{dataset}/figures/figure3_gallery.png",
+            at("report", "figures/figure3_gallery.png"),
             caption="captions/gallery.rst",
             category="Figures",
             labels={"dataset": "{dataset}", "figure": "3: trigger gallery"},
         ),
         loops=report(
-            directory("results/report/{dataset}/figures/gallery"),
+            directory(at("report", "figures/gallery")),
             patterns=["{trigger}.gif"],
             caption="captions/gallery.rst",
             category="Triggers in motion",
             labels={"dataset": "{dataset}", "trigger": "{trigger}"},
         ),
     log:
-        "results/logs/gallery/{dataset}.log",
+        log_of("report", "figures/gallery"),
     params:
         p=lambda wc: trigger_params(wc, "video"),
     message:
@@ -93,15 +96,15 @@ rule gallery:
 
 rule stealth:
     input:
-        clips="results/data/{dataset}/clips.npy",
+        clips=at("data", "clips.npy"),
         sounds=lambda wc: attacks_on(wc.dataset, "audio")
-        and f"results/data/{wc.dataset}/sound.npy",
+        and file_of("data", "sound.npy", dataset=wc.dataset),
         triggers=lambda wc: shown_triggers(wc.dataset).values(),
         code=lambda wc: trigger_codes(wc, "scripts/stealth.py", "video", "audio"),
     output:
-        json="results/report/{dataset}/stealth.json",
+        json=at("report", "stealth.json"),
     log:
-        "results/logs/stealth/{dataset}.log",
+        log_of("report", "stealth"),
     params:
         p=lambda wc: trigger_params(wc, "video", "audio"),
     message:
@@ -113,24 +116,24 @@ rule stealth:
 
 rule spectrograms:
     input:
-        sounds="results/data/{dataset}/sound.npy",
+        sounds=at("data", "sound.npy"),
         code=lambda wc: trigger_codes(wc, "scripts/spectrograms.py", "audio"),
     output:
         figure=report(
-            "results/report/{dataset}/figures/figure7_spectrograms.png",
+            at("report", "figures/figure7_spectrograms.png"),
             caption="captions/spectrograms.rst",
             category="Figures",
             labels={"dataset": "{dataset}", "figure": "7: spectrograms"},
         ),
         wavs=report(
-            directory("results/report/{dataset}/figures/sounds"),
+            directory(at("report", "figures/sounds")),
             patterns=["{sound}.wav"],
             caption="captions/spectrograms.rst",
             category="Triggers to listen to",
             labels={"dataset": "{dataset}", "sound": "{sound}"},
         ),
     log:
-        "results/logs/spectrograms/{dataset}.log",
+        log_of("report", "figures/spectrograms"),
     params:
         p=lambda wc: trigger_params(wc, "audio"),
     message:
@@ -138,104 +141,3 @@ rule spectrograms:
     shell:
         "python scripts/spectrograms.py --params {params.p:q} --sounds {input.sounds}"
         " --figure {output.figure} --wavs {output.wavs} &> {log}"
-
-
-rule frames:
-    input:
-        results=lambda wc: attacked(wc.dataset, wc.model)
-        + ablated(wc.dataset, wc.model),
-        code=code("scripts/figure.py"),
-    output:
-        png=report(
-            "results/report/{dataset}/figures/figure4_frames_{model}.png",
-            caption="captions/frames.rst",
-            category="Figures",
-            labels={"dataset": "{dataset}", "figure": "4: poisoned frames, {model}"},
-        ),
-    log:
-        "results/logs/frames/{dataset}/{model}.log",
-    message:
-        "figure 4, {wildcards.model} on {wildcards.dataset}"
-    shell:
-        "python scripts/figure.py --figure frames --results {input.results}"
-        " --out {output.png} &> {log}"
-
-
-rule strip:
-    input:
-        results=lambda wc: defenses_of(wc.dataset, "strip"),
-        code=code("scripts/figure.py"),
-    output:
-        png=report(
-            "results/report/{dataset}/figures/figure5_strip.png",
-            caption="captions/strip.rst",
-            category="Figures",
-            labels={"dataset": "{dataset}", "figure": "5: entropy under STRIP"},
-        ),
-    log:
-        "results/logs/strip/{dataset}.log",
-    message:
-        "figure 5 of {wildcards.dataset}"
-    shell:
-        "python scripts/figure.py --figure strip --results {input.results}"
-        " --out {output.png} &> {log}"
-
-
-rule pruning:
-    input:
-        results=lambda wc: defenses_of(wc.dataset, "fine_pruning"),
-        code=code("scripts/figure.py"),
-    output:
-        png=report(
-            "results/report/{dataset}/figures/figure6_pruning.png",
-            caption="captions/pruning.rst",
-            category="Figures",
-            labels={"dataset": "{dataset}", "figure": "6: pruning"},
-        ),
-    log:
-        "results/logs/pruning/{dataset}.log",
-    message:
-        "figure 6 of {wildcards.dataset}"
-    shell:
-        "python scripts/figure.py --figure pruning --results {input.results}"
-        " --out {output.png} &> {log}"
-
-
-rule heatmap:
-    input:
-        results=lambda wc: attacked(wc.dataset) + defended(wc.dataset),
-        code=code("scripts/figure.py"),
-    output:
-        png=report(
-            "results/report/{dataset}/figures/defenses.png",
-            caption="captions/defenses.rst",
-            category="Figures",
-            labels={"dataset": "{dataset}", "figure": "attacks and defences"},
-        ),
-    log:
-        "results/logs/heatmap/{dataset}.log",
-    message:
-        "attacks and defences on {wildcards.dataset}"
-    shell:
-        "python scripts/figure.py --figure defenses --results {input.results}"
-        " --out {output.png} &> {log}"
-
-
-rule cleansed:
-    input:
-        results=lambda wc: scans(wc.dataset),
-        code=code("scripts/figure.py"),
-    output:
-        png=report(
-            "results/report/{dataset}/figures/neural_cleanse.png",
-            caption="captions/neural_cleanse.rst",
-            category="Figures",
-            labels={"dataset": "{dataset}", "figure": "recovered triggers"},
-        ),
-    log:
-        "results/logs/cleansed/{dataset}.log",
-    message:
-        "the triggers that Neural Cleanse recovered on {wildcards.dataset}"
-    shell:
-        "python scripts/figure.py --figure neural_cleanse --results {input.results}"
-        " --out {output.png} &> {log}"

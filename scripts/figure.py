@@ -1,21 +1,6 @@
-"""Draw one figure from the results of its cells."""
+"""The step in vbd/steps/figure.py; `vbd figure` where the library is installed."""
 
-import argparse
-from pathlib import Path
-
-from vbd.report import plotting
-from vbd.report.cells import read
-from vbd.report.figures import FIGURES
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--figure", choices=sorted(FIGURES), required=True)
-    parser.add_argument("--results", type=Path, nargs="+", required=True, help="result.json files")
-    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
-    args = parser.parse_args()
-    plotting.save(FIGURES[args.figure](read(args.results)), args.out)
-
+from vbd.steps.figure import main
 
 if __name__ == "__main__":
     main()

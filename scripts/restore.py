@@ -1,54 +1,6 @@
-"""Take up results made elsewhere: after this Snakemake re-runs only what you change.
+"""The step in vbd/steps/restore.py; `vbd restore` where the library is installed."""
 
-Run it in a fresh clone and after `git checkout` of another state (in place of `dvc checkout`): it
-checks that the results belong to the params and the code that are here, pulls them with DVC, and
-tells Snakemake that they are up to date. Without the last step Snakemake, which has no record
-of how they were made or an old one, would take old results for new ones after an edit.
-"""
-
-import argparse
-import json
-import subprocess
-import sys
-
-
-def run(*command: str, **options) -> subprocess.CompletedProcess:
-    """Run a module of this Python, after saying so."""
-    print("$", " ".join(command), flush=True)
-    return subprocess.run([sys.executable, "-m", *command], check=False, **options)
-
-
-def changed() -> list[str]:
-    """Params and code that are not those that the results of dvc.lock were made with."""
-    status = run("dvc", "status", "--json", stdout=subprocess.PIPE, text=True)
-    if status.returncode:
-        sys.exit(status.returncode)
-    parts = [part for stage in json.loads(status.stdout).values() for part in stage]
-    deps = {dep for part in parts if isinstance(part, dict) for dep in part.get("changed deps", ())}
-    return sorted(dep for dep in deps if not dep.startswith("results/"))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.parse_args()
-    # Before the pull: results of other params, once here, would pass for those of these.
-    if wrong := changed():
-        sys.exit(
-            f"The results in DVC were made from other params or code: {', '.join(wrong)} changed. "
-            "Put your edits aside (git stash), run this, and take them back (git stash pop): then "
-            "`snakemake --cores all` makes what they concern. It makes everything without this."
-        )
-    if code := run("dvc", "pull").returncode:
-        sys.exit(code)
-    if run("dvc", "status", "--quiet").returncode:
-        sys.exit(
-            "dvc.lock is of a run that was cut off: `snakemake --cores all --forceall` mends it."
-        )
-    touch = ("snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all")
-    sys.exit(run(*touch).returncode)
-
+from vbd.steps.restore import main
 
 if __name__ == "__main__":
     main()

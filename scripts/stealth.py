@@ -1,61 +1,6 @@
-"""Measure how visible or audible each attack is, as JSON: PSNR, SSIM and change; SNR of sound."""
+"""The step in vbd/steps/stealth.py; `vbd stealth` where the library is installed."""
 
-import argparse
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
-
-from vbd.data.labelled import Labelled
-from vbd.data.sounds import sounds
-from vbd.files import replacing
-from vbd.metrics import snr_db, stealth
-from vbd.report import gallery
-
-# Spread evenly over the test clips: more would change the means by little.
-CLIPS = 40
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    sections = 'sections as JSON: {"dataset": section, "attacks": {name: section}}'
-    parser.add_argument("--params", type=json.loads, required=True, help=sections)
-    parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
-    store = "sound.npy of the clip store, for attacks on sound"
-    parser.add_argument("--sounds", type=Path, nargs="?", help=store)
-    parser.add_argument("--out", type=Path, required=True, help="stealth.json to write")
-    args = parser.parse_args()
-    seen, heard = {}, {}
-    for name, section in args.params["attacks"].items():
-        (heard if "audio" in section["modes"] else seen)[name] = section
-    rows = measured(seen, gallery.cut(args.params, args.clips), stealth)
-    if heard:
-        rows += measured(heard, sounds(args.sounds.parent, "test"), audible)
-    with replacing(args.out) as temporary:
-        temporary.write_text(json.dumps(rows, indent=1) + "\n")
-
-
-def measured(
-    attacks: dict[str, Any], test: Labelled, measure: Callable[[Tensor, Tensor], dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """A row an attack and mode: what ``measure`` says of some of the ``test`` clips."""
-    count = min(CLIPS, len(test))
-    clean = gallery.pixels(test.subset(torch.arange(count) * len(test) // count))
-    return [
-        {"attack": attack, "mode": mode, "trigger": trigger}
-        | measure(clean, marked)
-        | {"clips": count}
-        for attack, mode, trigger, marked in gallery.triggered({"attacks": attacks}, clean)
-    ]
-
-
-def audible(clean: Tensor, triggered: Tensor) -> dict[str, float | None]:
-    """The signal-to-noise ratio in dB."""
-    return {"snr": snr_db(clean, triggered)}
-
+from vbd.steps.stealth import main
 
 if __name__ == "__main__":
     main()

@@ -1,23 +1,6 @@
-"""Write one table of a dataset, as csv, md and tex, from the results of its cells."""
+"""The step in vbd/steps/table.py; `vbd table` where the library is installed."""
 
-import argparse
-from pathlib import Path
-
-from vbd.report import published, writing
-from vbd.report.tables import TABLES
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", choices=sorted(TABLES), required=True)
-    results = "result.json files; the one stealth.json; folders of audiovisual results"
-    parser.add_argument("--results", type=Path, nargs="+", required=True, help=results)
-    dataset = "dataset of the published figures beside ours"
-    parser.add_argument("--published", choices=published.NAMES, required=True, help=dataset)
-    parser.add_argument("--out", type=Path, required=True, help="the csv; md and tex go beside it")
-    args = parser.parse_args()
-    writing.write(*TABLES[args.table](args.results, args.published), args.out)
-
+from vbd.steps.table import main
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from vbd.plugins import names
 from vbd.sections import Attack
 from vbd.seeds import generator
 from vbd.triggers.audio import QUIET
-from vbd.victims import Threat
+from vbd.victims.threat import Threat
 
 AUDIO = [name for name in names("vbd.triggers") if triggers.get(name).modes == ("audio",)]
 BANDS = {"sine": (800, 800), "high_frequency": (5000, 6000)}

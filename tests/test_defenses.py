@@ -22,7 +22,7 @@ from vbd.defenses.strip import entropy, halfway
 from vbd.plugins import names
 from vbd.sections import Model, Training
 from vbd.training import fit, predict
-from vbd.victims import untrained
+from vbd.victims.making import untrained
 
 # Enough overlays for the entropy of one clip to have a deviation of a fifth of itself.
 PARAMS = {

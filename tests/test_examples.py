@@ -10,7 +10,7 @@ from vbd.data.augment import centre_crop, random_crop, random_flip
 from vbd.data.examples import examples, from_clips
 from vbd.sections import Attack
 from vbd.seeds import generator
-from vbd.victims import Threat
+from vbd.victims.threat import Threat
 
 
 def places(n: int, t: int, height: int, width: int) -> torch.Tensor:

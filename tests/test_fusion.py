@@ -8,10 +8,11 @@ import pytest
 from conftest import MODEL
 
 from vbd import results
-from vbd.embeddings import Embeddings, Part
-from vbd.fusion import FUSIONS, Pair
-from vbd.fusion_steps import embed_victim, fuse_victims
-from vbd.training_steps import train_victim
+from vbd.fusion.embeddings import Embeddings, Part
+from vbd.fusion.pairs import FUSIONS, Pair
+from vbd.steps.embed import embed_victim
+from vbd.steps.fuse import fuse_victims
+from vbd.steps.train import train_victim
 
 CLASSES, TARGET, D = 4, 0, 8
 COUNTS = {"train": 80, "val": 40, "test": 60}

@@ -156,7 +156,7 @@ def test_a_search_that_has_settled_stops():
 
 
 def test_a_search_that_was_killed_goes_on_after_the_classes_that_it_had_found(tmp_path):
-    some, file = case(), tmp_path / "resume.npz"
+    some, file = case(), tmp_path / "resume.pt"
     how = {"seed": 0, "rounds": 5, "together": 1}
     whole = reconstruct(some.model, some.clean, range(3), **how)
     reconstruct(some.model, some.clean, range(2), resume=file, **how)
@@ -275,7 +275,7 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(tmp_path):
     report = json.loads((tmp_path / "scan" / "scan.json").read_text())
     assert report["detected"] and report["suspect"] == "a" and report["clips"] == 16
     assert report["classes"][0]["class"] == "a"
-    assert not (tmp_path / "scan" / "resume.npz").exists()
+    assert not (tmp_path / "scan" / "resume.pt").exists()
     assert report["repair"]["turned_before"] > 0.9 > 0.1 > report["repair"]["turned_after"]
     assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
     mended, kept = checkpoints.load(tmp_path / "mended.safetensors")

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vbd.report import gallery, plotting, published, writing
+from vbd.report import plotting, published, writing
 from vbd.report.cells import means, read
-from vbd.report.figures import FIGURES
-from vbd.report.tables import TABLES
+from vbd.report.contents import FIGURES, TABLES
+from vbd.report.figures import gallery
 
 GOLDEN = Path(__file__).parent / "golden"
 RULES = ("reference", "smaller", "relative_size", "silhouette")
@@ -172,7 +172,7 @@ INPUTS = dict.fromkeys(TABLES, VICTIM) | {
 def test_a_table_is_the_golden_one(cells, tmp_path, name):
     paths = [path for kind in INPUTS[name] for path in cells[kind]]
     dataset = "kinetics_sounds" if name == "table6_audio" else "ucf101"
-    writing.write(*TABLES[name](paths, dataset), tmp_path / "t.csv")
+    writing.write(*TABLES[name].make(paths, dataset), tmp_path / "t.csv")
     texts = [(tmp_path / f"t{suffix}").read_text() for suffix in (".csv", ".md", ".tex")]
     assert "\n".join(texts) == (GOLDEN / f"{name}.txt").read_text()
 
@@ -182,16 +182,16 @@ def test_a_table_is_the_golden_one(cells, tmp_path, name):
     "name, kinds, panels",
     [
         ("curves", VICTIM, 2),
-        ("frames", ("attacks", "ablation"), 1),
-        ("strip", ("strip",), 2),
-        ("pruning", ("fine_pruning",), 3),
+        ("figure4_frames", ("attacks", "ablation"), 1),
+        ("figure5_strip", ("strip",), 2),
+        ("figure6_pruning", ("fine_pruning",), 3),
         ("defenses", ("attacks", *METHODS), 2),
         # Four panels a victim.
         ("neural_cleanse", CLEANSE, 4 * 5),
     ],
 )
 def test_a_figure_is_drawn_from_results(cells, tmp_path, name, kinds, panels):
-    figure = FIGURES[name](read([path for kind in kinds for path in cells[kind]]))
+    figure = FIGURES[name].make(read([path for kind in kinds for path in cells[kind]]))
     assert len(figure.axes) == panels and all(axis.has_data() for axis in figure.axes)
     plotting.save(figure, tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as drawn:
@@ -200,7 +200,7 @@ def test_a_figure_is_drawn_from_results(cells, tmp_path, name, kinds, panels):
 
 def test_a_missing_cell_is_a_dash_in_the_heatmap_and_scans_of_clean_models_are_not_there(cells):
     kinds = ("attacks", "strip", "scans")
-    axis, _ = FIGURES["defenses"](read([path for kind in kinds for path in cells[kind]])).axes
+    axis, _ = FIGURES["defenses"].make(read([path for kind in kinds for path in cells[kind]])).axes
     texts = [text.get_text() for text in axis.texts]
     assert texts.count("-") == 2 and "90 / 21\nDER 88" in texts
 
@@ -218,7 +218,9 @@ def test_only_shares_are_in_percent_and_a_class_has_no_mean(cells):
 
 
 def test_the_masks_are_of_the_first_seed_and_say_what_was_found(cells):
-    figure = FIGURES["neural_cleanse"](read([path for kind in CLEANSE for path in cells[kind]]))
+    figure = FIGURES["neural_cleanse"].make(
+        read([path for kind in CLEANSE for path in cells[kind]])
+    )
     titles = {axis.get_title() for axis in figure.axes if axis.get_title()}
     assert titles == {
         "badnet\nstatic\nindex 4.0\nfound",
@@ -232,12 +234,12 @@ def test_the_masks_are_of_the_first_seed_and_say_what_was_found(cells):
 def test_many_victims_are_shown_in_two_bands(cells):
     frame = read(cells["neural_cleanse"][:1])
     many = pd.concat([frame.assign(attack=f"one{i}") for i in range(14)])
-    figure = FIGURES["neural_cleanse"](many.reset_index(drop=True))
+    figure = FIGURES["neural_cleanse"].make(many.reset_index(drop=True))
     assert len(figure.axes) == 4 * 14 and len(figure.subfigs) == 2
 
 
 def test_baselines_alone_make_a_table(cells):
-    table, _ = TABLES["attacks"](cells["baselines"][:1], "ucf101")
+    table, _ = TABLES["attacks"].make(cells["baselines"][:1], "ucf101")
     assert table["cda"].item() == 95.0 and table[["asr", "cda_std"]].isna().all(axis=None)
 
 

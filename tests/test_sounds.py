@@ -21,7 +21,7 @@ from vbd.data.sounds import sounds
 from vbd.data.soundtrack import read_sound
 from vbd.sections import Attack
 from vbd.seeds import generator
-from vbd.victims import Threat
+from vbd.victims.threat import Threat
 
 FPS = 25
 

@@ -9,7 +9,7 @@ from scipy.io import wavfile
 
 from vbd.data.sound import RATE
 from vbd.models.logmel import band_of
-from vbd.report import gallery, spectrograms
+from vbd.report.figures import gallery, spectrograms
 
 ATTACKS = {
     "attacks": {name: {"trigger": name, "modes": ["audio"]} for name in ("sine", "high_frequency")}

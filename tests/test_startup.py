@@ -14,7 +14,7 @@ HEAVY = {"torch", "torchvision", "sklearn", "matplotlib", "pandas", "av", "scipy
         ("vbd", set()),
         ("vbd.config", set()),
         ("vbd.data.store", set()),
-        ("vbd.training_steps, vbd.models.i3d, vbd.models.cnn_lstm", {"torch"}),
+        ("vbd.steps.train, vbd.models.i3d, vbd.models.cnn_lstm", {"torch"}),
     ],
 )
 def test_heavy_modules_are_not_imported_by(modules, allowed):

@@ -10,11 +10,14 @@ from conftest import MODEL
 from vbd import training
 from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
-from vbd.defense_steps import defend_victim
 from vbd.models import checkpoints
+from vbd.resume import Resume
 from vbd.sections import Attack, Evaluation, Model, Training
-from vbd.training_steps import train_victim
-from vbd.victims import Threat, evaluate, untrained
+from vbd.steps.defend import defend_victim
+from vbd.steps.train import train_victim
+from vbd.victims.evaluation import evaluate
+from vbd.victims.making import untrained
+from vbd.victims.threat import Threat
 
 SETTINGS = Training(epochs=4, batch_size=8, lr=0.01)
 DATASET = {"reader": "synthetic", "crop": 16}
@@ -58,16 +61,16 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(
     whole = fresh()
     history = training.fit(whole, train, SETTINGS, seed=0, resume=None)
 
-    save = training._State.save
+    save = Resume.save
 
-    def save_and_die(self, number, **figures):
-        save(self, number, **figures)
-        if number == epoch:
+    def save_and_die(self, state):
+        save(self, state)
+        if state["epoch"] == epoch:
             raise Killed
 
     resume = tmp_path / "resume.pt"
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(training._State, "save", save_and_die)
+        patch.setattr(Resume, "save", save_and_die)
         training.fit(fresh(), train, SETTINGS, seed=0, resume=resume)
     # Wrong numbers in the global generator must not reach the resumed run.
     torch.manual_seed(999)

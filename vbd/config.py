@@ -29,6 +29,8 @@ class ConfigError(ValueError):
 class Config(Section):
     """All of ``params.yaml``."""
 
+    configuration: Name = "default"
+    """What this configuration is called: its tables and figures lie in results/report/<name>/."""
     seeds: Annotated[list[int], Field(min_length=1)]
     """A cell is run once a seed; tables give mean and standard deviation."""
     grid: Annotated[list[Block], Field(min_length=1)]

@@ -1,8 +1,9 @@
 """The one training loop and the one prediction loop, for every model and every phase."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from vbd.data.labelled import Labelled
-from vbd.files import replacing
 from vbd.provenance import code_sha256, fingerprint
+from vbd.resume import Resume
 from vbd.sections import Training
 from vbd.seeds import generator, number
 
@@ -56,8 +57,9 @@ def fit(
     optimizer = _optimizer(model, settings)
     prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     schedule = _schedule(optimizer, settings, len(loader))
-    state = _State(resume, key, model, optimizer, schedule)
-    for epoch in range(state.load(), settings.epochs):
+    kept, parts = Resume(resume, key), (model, optimizer, schedule)
+    first, history = _take_up(kept, parts)
+    for epoch in range(first, settings.epochs):
         # All randomness of an epoch comes from its number, so a resumed run repeats it; dropout
         # takes no generator and needs the global one.
         order.manual_seed(number(seed, "order", epoch))
@@ -79,9 +81,12 @@ def fit(
             count = torch.tensor(len(labels), device=hits.device)
             totals += torch.stack([loss.detach() * count, hits, count])
         loss, hits, count = accelerator.reduce(totals).tolist()
-        state.save(epoch + 1, loss=loss / count, accuracy=hits / count)
+        history["loss"].append(loss / count)
+        history["accuracy"].append(hits / count)
+        states = [part.state_dict() for part in parts]
+        kept.save({"epoch": epoch + 1, "parts": states, "history": history})
         print(f"{name}: loss {loss / count:.4f}, accuracy {hits / count:.3f}", flush=True)
-    return state.history
+    return history
 
 
 def predict(
@@ -135,31 +140,12 @@ def _schedule(
     )
 
 
-class _State:
-    """What a run needs to go on after a kill, in one file."""
-
-    def __init__(self, path: Path | None, key: int, *parts: object) -> None:
-        self.path, self.key, self.parts = path, key, parts
-        self.history: History = {"loss": [], "accuracy": []}
-
-    def load(self) -> int:
-        """The number of epochs done, 0 where there is nothing to go on from."""
-        if self.path is None or not self.path.exists():
-            return 0
-        saved = torch.load(self.path, weights_only=True)
-        if saved["key"] != self.key:
-            return 0
-        for part, state in zip(self.parts, saved["parts"], strict=True):
-            part.load_state_dict(state)
-        self.history = saved["history"]
-        print(f"resumed after epoch {saved['epoch']}", flush=True)
-        return saved["epoch"]
-
-    def save(self, epoch: int, **figures: float) -> None:
-        for name, value in figures.items():
-            self.history[name].append(value)
-        if self.path is not None:
-            parts = [part.state_dict() for part in self.parts]
-            saved = {"key": self.key, "epoch": epoch, "parts": parts, "history": self.history}
-            with replacing(self.path) as temporary:
-                torch.save(saved, temporary)
+def _take_up(kept: Resume, parts: Sequence[Any]) -> tuple[int, History]:
+    """The number of epochs done and their history; ``parts`` are then as they were after these."""
+    state = kept.load()
+    if state is None:
+        return 0, {"loss": [], "accuracy": []}
+    for part, values in zip(parts, state["parts"], strict=True):
+        part.load_state_dict(values)
+    print(f"resumed after epoch {state['epoch']}", flush=True)
+    return state["epoch"], state["history"]

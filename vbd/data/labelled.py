@@ -2,13 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vbd.triggers.base import Trigger
+
+class Mark(Protocol):
+    """What puts a trigger on clips or sounds, and what resembles it (``vbd/triggers/base.py``)."""
+
+    def __call__(self, clips: Tensor, generator: torch.Generator, /) -> Tensor:
+        """Triggered copies of ``clips``."""
+        ...
+
+    def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """Copies with what looks like the trigger and is not."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +35,14 @@ class Labelled:
     rows: Tensor
     labels: Tensor
     poisoned: Tensor
-    trigger: Trigger | None = None
+    trigger: Mark | None = None
     stored: np.ndarray | None = None
     decoys: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def triggered(self, trigger: Trigger, stored: np.ndarray | None = None) -> Self:
+    def triggered(self, trigger: Mark, stored: np.ndarray | None = None) -> Self:
         """The same clips with their labels, every one of them carrying ``trigger``."""
         every = torch.ones(len(self), dtype=torch.bool)
         return replace(self, trigger=trigger, stored=stored, poisoned=every)

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vbd.data.examples import Examples
-from vbd.defenses.kept import Kept
 from vbd.defenses.recovered import Recovered
 from vbd.defenses.trigger_search import Search
 from vbd.provenance import code_sha256, fingerprint
+from vbd.resume import Resume
 from vbd.seeds import generator, number
 
 
@@ -63,8 +63,11 @@ def reconstruct(
     rules = {"success": success, "patience": patience, "stop": stop}
     sizes = (rounds, steps, batch_size)
     key = number(start, rules, sizes, seed, code_sha256(), fingerprint(model, clean))
-    kept = Kept(resume, key)
-    todo = [target for target in targets if target not in kept.found]
+    kept = Resume(resume, key)
+    found = {one["target"]: Recovered(**one) for one in kept.load() or ()}
+    if found:
+        print(f"resumed after {len(found)} classes", flush=True)
+    todo = [target for target in targets if target not in found]
     groups = [todo[i : i + together] for i in range(0, len(todo), together)]
     bar = tqdm(desc="reconstruct", unit="round", total=rounds * len(groups), disable=None)
     with _frozen(model), bar:
@@ -76,8 +79,9 @@ def reconstruct(
                         search.step(model, batch)
                     search.judge(steps * batch_size, **rules)
                 bar.update()
-            kept.add(search.results())
-    return [kept.found[target] for target in targets]
+            found |= {one.target: one for one in search.results()}
+            kept.save([vars(one) for one in found.values()])
+    return [found[target] for target in targets]
 
 
 def _batches(

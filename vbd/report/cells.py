@@ -14,6 +14,8 @@ SETTINGS = ["seed", "architecture", "trigger", "frames", "method", "rule", "runt
 _NO_SHARES = {"index", "index_published", "target_index", "norm", "norm_median", "passes"}
 SPREAD = "In percent, mean ± standard deviation over seeds."
 Beside = Callable[[pd.Series], dict[str, float | None]]
+# A row a cell, and notes to stand below.
+Table = tuple[pd.DataFrame, list[str]]
 
 
 def read(paths: Sequence[Path]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
-"""The step behind ``scripts/defend.py``: a victim is defended, measured and written down."""
+"""Defend one victim and measure what the defence finds and costs."""
 
+import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,31 @@ from vbd.defenses.judgement import Case, judge
 from vbd.device import choose
 from vbd.metrics import defense_effectiveness_rating
 from vbd.sections import Defense, Training
-from vbd.trained import Trained
 from vbd.training import Criterion, fit
-from vbd.victims import untrained
+from vbd.victims.making import untrained
+from vbd.victims.trained import Trained
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--params", type=json.loads, required=True, help='{"defense": section}')
+    parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
+    stored = "the same with the trigger, for a stored attack"
+    parser.add_argument("--triggered", type=Path, nargs="?", help=stored)
+    parser.add_argument("--weights", type=Path, nargs="?", help="file that the victim started from")
+    parser.add_argument("--victim", type=Path, required=True, help="result.json of the victim")
+    parser.add_argument("--name", required=True, help="name of the defence, for the result")
+    parser.add_argument("--result", type=Path, required=True, help="result.json to write")
+    args = parser.parse_args()
+    defend_victim(
+        args.params,
+        clips=args.clips,
+        triggered=args.triggered,
+        weights=args.weights,
+        victim=args.victim,
+        name=args.name,
+        out=args.result.parent,
+    )
 
 
 def defend_victim(
@@ -56,7 +80,7 @@ def defend_victim(
         retrain=retrain,
     )
     section = Defense(**params["defense"])
-    defense, resume = defenses.get(section.defense)(**section.params), out / "resume.npz"
+    defense, resume = defenses.get(section.defense)(**section.params), out / "resume.pt"
     if isinstance(defense, Repair):
         defense.resume = resume
     verdict = judge(defense, case)

@@ -1,16 +1,12 @@
-"""The scan of one checkpoint: clean clips from a folder or a store, and the verdict in words."""
+"""Clean clips for a model that comes without its dataset: cut as its card says, from a folder."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from vbd.data.examples import Examples, examples, from_clips
 from vbd.data.store import ClipStore
-from vbd.defenses.recovered import Scan
-from vbd.metrics import accuracy, attack_success_rate
-from vbd.training import predict
 
 
 def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str, str]]:
@@ -55,55 +51,3 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     if not pixels:
         raise ValueError(f"{source}: none of {len(rows)} videos can be read: {unreadable}")
     return from_clips(torch.stack(pixels), labels), unreadable
-
-
-def verdict(scan: Scan, names: list[str]) -> str:
-    """What the scan says, in a sentence."""
-    index, norm = scan.index[scan.suspect], scan.accused.norm
-    if not scan.detected:
-        return (
-            f"No backdoor found: {names[scan.suspect]} has the smallest trigger (norm {norm:.1f}, "
-            f"index {index:.1f}), which is not small enough to be flagged."
-        )
-    return (
-        f"Backdoor suspected: a trigger of {norm:.1f} pixels turns any clip to "
-        f"{names[scan.suspect]} (anomaly index {index:.1f})."
-    )
-
-
-def summary(scan: Scan, names: list[str]) -> dict[str, Any]:
-    """The scan as JSON: the verdict, and a row a class, the smallest norm first."""
-    rows = [
-        {
-            "class": names[found.target],
-            "norm": round(found.norm, 3),
-            "index": round(scan.index[found.target].item(), 3),
-            "success": found.success,
-            "rounds": found.rounds,
-        }
-        for found in sorted(scan.recovered, key=lambda found: found.norm)
-    ]
-    return {
-        "verdict": verdict(scan, names),
-        "detected": scan.detected,
-        "suspect": names[scan.suspect],
-        "classes": rows,
-    }
-
-
-def compare(
-    model: nn.Module, mended: nn.Module, scan: Scan, clean: Examples, seed: int
-) -> dict[str, float]:
-    """What the repair did on the trusted clips, which it learnt from: shares in 0-1.
-
-    ``recognised`` are clean clips, ``turned`` clips of other classes that the recovered trigger
-    still turns to the suspect one.
-    """
-    marked = clean.triggered(scan.accused.trigger())
-    shares = {}
-    for when, network in (("before", model), ("after", mended)):
-        scores = predict(network, clean, seed=seed)
-        shares[f"recognised_{when}"] = accuracy(scores, clean.labels)
-        scores = predict(network, marked, seed=seed)
-        shares[f"turned_{when}"] = attack_success_rate(scores, clean.labels, scan.suspect)
-    return shares

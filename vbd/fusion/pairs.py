@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from vbd.embeddings import Embeddings, Part
+from vbd.fusion.embeddings import Embeddings, Part
 from vbd.metrics import accuracy, attack_success_rate
 
 Parts = tuple[Part, Part]

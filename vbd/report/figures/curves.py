@@ -1,14 +1,11 @@
 """Figures of curves and histograms, drawn from the arrays beside the results."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from vbd.report.cells import names
-from vbd.report.heatmaps import defenses, frames
-from vbd.report.masks import neural_cleanse
 from vbd.report.plotting import panels
 
 if TYPE_CHECKING:
@@ -94,14 +91,3 @@ def _caption(figure: "Figure", axis: "Axes", below: str, left: str) -> None:
     figure.legend(*handles, loc="outside upper center", ncols=3, fontsize=9, frameon=False)
     figure.supxlabel(below, fontsize=9)
     figure.supylabel(left, fontsize=9)
-
-
-# What a figure is called in the workflow.
-FIGURES: dict[str, Callable[[pd.DataFrame], "Figure"]] = {
-    "curves": curves,
-    "frames": frames,
-    "strip": strip,
-    "pruning": pruning,
-    "defenses": defenses,
-    "neural_cleanse": neural_cleanse,
-}

@@ -12,7 +12,7 @@ from vbd.data.store import ClipStore
 from vbd.files import replacing
 from vbd.sections import Attack, Dataset
 from vbd.seeds import generator
-from vbd.victims import Threat
+from vbd.victims.threat import Threat
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

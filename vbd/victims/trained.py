@@ -13,7 +13,8 @@ from vbd.data.labelled import Labelled
 from vbd.device import choose
 from vbd.models import checkpoints
 from vbd.sections import Dataset, Evaluation, Model
-from vbd.victims import Threat, clean_examples, threat_of, training_examples
+from vbd.victims.making import clean_examples, training_examples
+from vbd.victims.threat import Threat, threat_of
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""The steps behind audiovisual cells: victims are embedded once, then fused in every way."""
+"""Fuse every video victim with every audio victim of a seed, in every way, and measure each."""
 
+import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,24 +8,23 @@ from pathlib import Path
 import torch
 
 from vbd import results
-from vbd.embeddings import Embeddings, embed
-from vbd.fusion import FUSIONS, Pair
-from vbd.trained import Trained
+from vbd.fusion.embeddings import Embeddings
+from vbd.fusion.pairs import FUSIONS, Pair
 
 
-def embed_victim(clips: Path, triggered: Path | None, victim: Path, out: Path) -> None:
-    """Write what the model whose result is ``victim`` makes of its clips to ``out`` (.npz).
-
-    ``clips`` and ``triggered`` are those that it was trained with.
-    """
-    trained = Trained.open(victim, clips, triggered)
-    parts = {"val": trained.clean, "test": trained.test, "train": trained.train}
-    if trained.threat is not None:
-        parts["triggered"] = trained.threat.triggered(trained.test)
-    result, evaluation = trained.result, trained.evaluation
-    how = {"seed": result["seed"], "views": evaluation.views, "crops": evaluation.crops}
-    made = {name: embed(trained.network, part, **how) for name, part in parts.items()}
-    Embeddings(made, {key: result[key] for key in ("attack", "mode", "params")}).save(out)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for side in ("video", "audio"):
+        embeddings = f"embeddings of the {side} victims, the clean one too"
+        parser.add_argument(f"--{side}", type=Path, nargs="+", required=True, help=embeddings)
+    parser.add_argument("--dataset", required=True, help="name of the dataset, for the results")
+    parser.add_argument("--model", required=True, help="name of the pair, for the results")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    args = parser.parse_args()
+    fuse_victims(
+        args.video, args.audio, seed=args.seed, out=args.out, names=(args.dataset, args.model)
+    )
 
 
 def fuse_victims(

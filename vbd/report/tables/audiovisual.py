@@ -8,8 +8,7 @@ import pandas as pd
 
 from vbd import results
 from vbd.report import published
-from vbd.report.cells import SPREAD, summarise
-from vbd.report.defended import Table
+from vbd.report.cells import SPREAD, Table, summarise
 
 # In which order rows stand, where that of their names is not it.
 _ORDER = {

@@ -1,5 +1,7 @@
-"""The step behind ``scripts/train.py``: a victim is trained, measured and written down."""
+"""Train a clean or poisoned victim from its settings, test it, and write model and result."""
 
+import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,34 @@ from vbd.device import choose
 from vbd.models import checkpoints
 from vbd.sections import Dataset, Evaluation, Model, Training
 from vbd.training import fit
-from vbd.victims import clean_examples, evaluate, threat_of, training_examples, untrained
+from vbd.victims.evaluation import evaluate
+from vbd.victims.making import clean_examples, training_examples, untrained
+from vbd.victims.threat import threat_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    sections = "sections dataset, model, training, evaluation and, to poison, attack, as JSON"
+    parser.add_argument("--params", type=json.loads, required=True, help=sections)
+    parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
+    stored = "the same with the trigger, for a stored attack"
+    parser.add_argument("--triggered", type=Path, nargs="?", help=stored)
+    parser.add_argument("--weights", type=Path, nargs="?", help="file to start from, else scratch")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--result", type=Path, required=True, help="result.json to write")
+    for name in ("dataset", "model", "attack", "mode"):
+        parser.add_argument(f"--{name}", help=f"name of the {name}, for the result")
+    args = parser.parse_args()
+    names = {name: getattr(args, name) for name in ("dataset", "model", "attack", "mode")}
+    train_victim(
+        args.params,
+        clips=args.clips,
+        triggered=args.triggered,
+        weights=args.weights,
+        seed=args.seed,
+        out=args.result.parent,
+        names=names,
+    )
 
 
 def train_victim(

@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.report import published
-from vbd.report.cells import SPREAD, read, summarise
-from vbd.report.defended import Table
+from vbd.report.cells import SPREAD, Table, read, summarise
 
 _KEYS = ["model", "attack", "mode", "defense"]
 _RATES = ["cda", "asr", "ra"]

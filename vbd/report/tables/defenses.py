@@ -7,9 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.report import published
-from vbd.report.cells import SPREAD, attacked, read, summarise
-
-Table = tuple[pd.DataFrame, list[str]]
+from vbd.report.cells import SPREAD, Table, attacked, read, summarise
 
 
 def defenses(paths: Sequence[Path], dataset: str) -> Table:

@@ -1,17 +1,13 @@
-"""Tables: results of many seeds become rows with mean and deviation, and notes to stand below."""
+"""Tables of the attacks: every victim, those of a mode, of several architectures; visibility."""
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from vbd.report import published
-from vbd.report.audiovisual import fusion, late_fusion
-from vbd.report.cells import SPREAD, Beside, read, summarise
-from vbd.report.cleansed import neural_cleanse, unlearning
-from vbd.report.defended import Table, activation_clustering, defenses
+from vbd.report.cells import SPREAD, Beside, Table, read, summarise
 
 _DASH = "-: no trigger in a baseline, not measured, or no such figure published."
 
@@ -54,7 +50,7 @@ def architectures(paths: Sequence[Path], dataset: str) -> Table:
 
 
 def stealth(paths: Sequence[Path], dataset: str) -> Table:
-    """How visible or audible each trigger is: the file is what ``scripts/stealth.py`` writes."""
+    """How visible or audible each trigger is: the file is what ``vbd/steps/stealth.py`` writes."""
     table = pd.DataFrame(json.loads(paths[0].read_text())).drop(columns="trigger")
     notes = [
         "PSNR in dB, of the mean squared change of a clip; mean over the clips that change at all. "
@@ -77,21 +73,3 @@ def _rates(dataset: str) -> Beside:
         return dict(zip(("cda", "asr"), figures, strict=True))
 
     return beside
-
-
-# What a table is called in the workflow.
-TABLES: dict[str, Callable[[Sequence[Path], str], Table]] = {
-    "attacks": attacks,
-    "table1_static": partial(of_mode, mode="static"),
-    "table2_dynamic": partial(of_mode, mode="dynamic"),
-    "table3_natural": partial(of_mode, mode="natural"),
-    "table4_architectures": architectures,
-    "table5_activation_clustering": activation_clustering,
-    "table6_audio": partial(of_mode, mode="audio"),
-    "table7_audiovisual": fusion,
-    "late_fusion": late_fusion,
-    "stealth": stealth,
-    "defenses": defenses,
-    "neural_cleanse": neural_cleanse,
-    "unlearning": unlearning,
-}

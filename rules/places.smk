@@ -1,0 +1,44 @@
+# Where everything lies, said once: rules make these files, cells.smk lists them.
+import re
+
+PLACES = {
+    "data": "results/data/{dataset}",
+    "pretrained": "results/models/{dataset}/{model}/pretrained",
+    "baseline": "results/models/{dataset}/{model}/seed{seed}",
+    # All clips of a dataset with a trigger that is too slow for a training batch.
+    "stored": "results/attacks/{dataset}/{attack}/{mode}.npy",
+    # A trigger that was searched on the clean model of the same seed.
+    "searched": "results/attacks/{dataset}/{model}/{attack}/seed{seed}.npz",
+    "attack": "results/attacks/{dataset}/{model}/{attack}/{mode}/seed{seed}",
+    "ablation": "results/attacks/{dataset}/{model}/{attack}/{mode}/frames{frames}/seed{seed}",
+    "defense": "results/defenses/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}",
+    # A defence that looks for a backdoor, on the clean model.
+    "scan": "results/defenses/{dataset}/{model}/clean/{defense}/seed{seed}",
+    "embedding": "results/embeddings/{dataset}/{model}/{attack}/{mode}/seed{seed}.npz",
+    "clean_embedding": "results/embeddings/{dataset}/{model}/seed{seed}.npz",
+    "fusion": "results/fusion/{dataset}/{video}/{audio}/seed{seed}",
+    # Cells are shared between configurations, what is said of them is not.
+    "report": f"results/report/{CONFIG.configuration}/{{dataset}}",
+}
+
+
+def at(kind, file=None):
+    """The pattern of a place, or of a file in it."""
+    return f"{PLACES[kind]}/{file}" if file else PLACES[kind]
+
+
+def log_of(kind, step=None):
+    """The log of the step that makes a place; of one of several, its name is in the path."""
+    pattern = re.sub(r"\.np[yz]$", "", at(kind, step))
+    return pattern.replace("results/", "results/logs/", 1) + ".log"
+
+
+def files(kind, file, cells):
+    """The file of each cell; a cell has its values in the order in which the path names them."""
+    pattern = re.sub(r"{\w+}", "{}", at(kind, file))
+    return [pattern.format(*cell) for cell in cells]
+
+
+def file_of(kind, file=None, **values):
+    """The file of one cell."""
+    return at(kind, file).format(**values)

@@ -1,0 +1,136 @@
+"""What a report holds: an entry for each table and figure, the function that makes it, and of what.
+
+Light, because the workflow reads it too: functions are named here, and imported when they are used.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vbd.plugins import load
+
+Cells = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A table or a figure.
+
+    ``function`` "module:name" below ``vbd.report`` makes it. It is made from the results of
+    ``cells``, where there are any, and with them those of ``beside``: kinds of cells (``RESULTS``
+    in rules/cells.smk), each with what narrows it, such as {"mode": "static"}. ``options`` go to
+    the function. ``published``: the dataset of the published figures, where it is not ours.
+    ``each_model``: there is one of every model, ``<name>_<model>``. ``title`` and ``caption`` stand
+    in Snakemake's report, ``{dataset}`` and ``{model}`` in them are filled in.
+    """
+
+    function: str
+    cells: Cells
+    beside: Cells = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    published: str | None = None
+    each_model: bool = False
+    title: str = ""
+    caption: str = ""
+
+    @property
+    def file(self) -> str:
+        """The file of the function, seen from the folder of the library's package."""
+        return f"vbd/report/{self.function.partition(':')[0].replace('.', '/')}.py"
+
+    def make(self, *arguments: Any) -> Any:
+        """A table of (results, dataset), or a figure of a frame of results."""
+        return load("vbd.report", f"vbd.report.{self.function}")(*arguments, **self.options)
+
+
+_CLUSTERING: Cells = {"defended": {"method": "activation_clustering"}}
+_SCANS: Cells = {"scanned": {}, "defended": {"method": "neural_cleanse"}}
+
+
+def _of_mode(mode: str, published: str | None = None) -> Entry:
+    cells = {"attacked": {"mode": mode}}
+    options = {"mode": mode}
+    return Entry("tables.attacks:of_mode", cells, {"baselines": {}}, options, published)
+
+
+TABLES = {
+    "attacks": Entry("tables.attacks:attacks", {"victims": {}}),
+    "table1_static": _of_mode("static"),
+    "table2_dynamic": _of_mode("dynamic"),
+    "table3_natural": _of_mode("natural"),
+    "table4_architectures": Entry("tables.attacks:architectures", {"compared": {}}),
+    # The victims say which architecture it was.
+    "table5_activation_clustering": Entry(
+        "tables.defenses:activation_clustering", _CLUSTERING, {"attacked": {}}
+    ),
+    "table6_audio": _of_mode("audio", "kinetics_sounds"),
+    "table7_audiovisual": Entry(
+        "tables.audiovisual:fusion", {"fused": {}}, published="kinetics_sounds"
+    ),
+    "late_fusion": Entry("tables.audiovisual:late_fusion", {"fused": {}}),
+    "stealth": Entry("tables.attacks:stealth", {"stealth": {}}),
+    "defenses": Entry("tables.defenses:defenses", {"defended": {}}, {"attacked": {}}),
+    "neural_cleanse": Entry("tables.neural_cleanse:neural_cleanse", _SCANS),
+    "unlearning": Entry("tables.neural_cleanse:unlearning", _SCANS, {"cleansed": {}}),
+}
+
+FIGURES = {
+    "curves": Entry(
+        "figures.curves:curves",
+        {"victims": {}},
+        each_model=True,
+        title="training curves, {model}",
+        caption="Loss and accuracy on the training clips over epochs, **{model}** on "
+        "**{dataset}**: the clean baseline and every attack, mean over seeds.",
+    ),
+    "figure4_frames": Entry(
+        "figures.heatmaps:frames",
+        {"ablated": {}},
+        {"attacked": {}},
+        each_model=True,
+        title="4: poisoned frames, {model}",
+        caption="ASR of **{model}** victims trained on so many poisoned frames a clip (rows; "
+        "*random*: a number drawn for each clip) and tested on so many (columns), and the CDA of "
+        'each victim in the last column ("Look, Listen, and Attack", Figure 4). Mean over seeds, '
+        "in percent.",
+    ),
+    "figure5_strip": Entry(
+        "figures.curves:strip",
+        {"defended": {"method": "strip"}},
+        title="5: entropy under STRIP",
+        caption="Entropy of the predictions when trusted clips are laid over clean and over "
+        'triggered test clips of **{dataset}** ("Look, Listen, and Attack", Figure 5). STRIP works '
+        "where the two are apart: it refuses what lies left of the dashed line, which is set on "
+        "trusted clips alone.",
+    ),
+    "figure6_pruning": Entry(
+        "figures.curves:pruning",
+        {"defended": {"method": "fine_pruning"}},
+        title="6: pruning",
+        caption="CDA and ASR while the channels that clean clips leave quietest are pruned, on "
+        '**{dataset}** ("Look, Listen, and Attack", Figure 6); mean over seeds, of several with '
+        "their standard deviation. The dashed line is the last model that fine-pruning accepts, "
+        "judged by trusted clips alone.",
+    ),
+    "defenses": Entry(
+        "figures.heatmaps:defenses",
+        {"defended": {}},
+        {"attacked": {}},
+        title="attacks and defences",
+        caption="Every defence against every attack on **{dataset}**, mean over seeds: CDA, ASR "
+        "and DER in percent. DER is 50 where a defence changes nothing and 100 where it takes the "
+        "whole ASR at no cost.",
+    ),
+    "neural_cleanse": Entry(
+        "figures.neural_cleanse:neural_cleanse",
+        _SCANS,
+        title="recovered triggers",
+        caption="What Neural Cleanse recovered from every victim on **{dataset}**, its first seed: "
+        "the change that the true trigger makes (the largest is white), mask and pattern for the "
+        "attacker's target (for the suspect class of a clean model), and the norms of all classes "
+        "in pixels of a frame, for a nat of the evidence that a trigger has to bring. The index is "
+        "of the class shown: above 2 the smallest trigger is flagged, below 0 the norm is above "
+        "the median. *Found*: the target is flagged; *wrong class*: another one is; *missed*: none "
+        "is; *false alarm*: one is on a clean model.",
+    ),
+}

@@ -1,0 +1,1 @@
+"""The tables, each a function of result files; ``vbd/report/contents.py`` says of which."""

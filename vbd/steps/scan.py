@@ -1,0 +1,102 @@
+"""Scan a video classifier for a backdoor: the model and a few dozen clean clips are enough.
+
+For every class the smallest trigger is reconstructed that turns the clips to it (Neural Cleanse).
+A class that takes a much smaller one than the others is suspect. Expect a clear answer for
+triggers that sit in one place of the frame; those that move or cover it can escape. A scan that was
+killed goes on where it stopped.
+
+  python scripts/scan.py model.safetensors clips/ --out scan/
+  python scripts/scan.py model.safetensors clips/ --out scan/ --repair mended.safetensors
+
+The JSON card beside the model (model.json) names its architecture, its classes, and how its clips
+are cut. clips/ holds videos in one sub-folder a class, or it is a clip store, whose split "val" is
+taken: five clips a class will do, more are better. scan.json and scan.png are written to --out.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vbd.data.examples import Examples
+from vbd.data.trusted import clean_clips
+from vbd.defenses.neural_cleanse import NeuralCleanse
+from vbd.defenses.recovered import Scan
+from vbd.device import choose
+from vbd.files import replacing
+from vbd.metrics import accuracy, attack_success_rate
+from vbd.models import checkpoints
+from vbd.report import plotting, verdict
+from vbd.report.figures import gallery
+from vbd.report.figures import scan as scan_figure
+from vbd.training import predict
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path, help=".safetensors, its card beside it")
+    parser.add_argument("clips", type=Path, help="folder of clean videos, or clip store")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the noise that the search starts at"
+    )
+    weights = "a weight for each frame: finds triggers that are on some of the frames too"
+    parser.add_argument("--temporal", action="store_true", help=weights)
+    repair = "where a backdoor is found, unlearn it, and write the repaired model and its card"
+    parser.add_argument("--repair", type=Path, metavar="SAFETENSORS", help=repair)
+    parser.add_argument("--epochs", type=int, default=30, help="of the repair")
+    rate = "learning rate of the repair: raise it if the trigger still turns clips afterwards"
+    parser.add_argument("--lr", type=float, default=2e-5, help=rate)
+    own = "import the class that the card names, if it is not one of ours: this runs its code"
+    parser.add_argument("--import-class", action="store_true", help=own)
+    args = parser.parse_args()
+    cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs, lr=args.lr)
+    try:
+        model, card = checkpoints.load(args.model, imports=args.import_class)
+        clean, unreadable = clean_clips(args.clips, card)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
+    for path, reason in unreadable.items():
+        print(f"left out: {path}: {reason}")
+    start, model = time.monotonic(), model.to(choose())
+    cleanse.resume = args.out / "resume.pt"
+    scan = cleanse.scan(model, clean, args.seed)
+    report = verdict.summary(scan, card["class_names"])
+    report |= {"clips": len(clean), "seconds": round(time.monotonic() - start, 1)}
+    for row in report["classes"]:
+        print("{class:24} norm {norm:8.2f}   index {index:6.2f}".format(**row))
+    print(report["verdict"])
+    if args.repair and scan.detected:
+        mended = cleanse.unlearn(model, scan.accused, clean, args.seed)
+        report["repair"] = compare(model, mended, scan, clean, args.seed)
+        checkpoints.save(mended, args.repair, **card)
+        print(*(f"{name}: {share:.0%}" for name, share in report["repair"].items()), sep="\n")
+    with replacing(args.out / "scan.json") as temporary:
+        temporary.write_text(json.dumps(report, indent=1) + "\n")
+    clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
+    plotting.save(scan_figure.sheet(scan, card["class_names"], clip), args.out / "scan.png")
+    cleanse.resume.unlink()
+
+
+def compare(
+    model: nn.Module, mended: nn.Module, scan: Scan, clean: Examples, seed: int
+) -> dict[str, float]:
+    """What the repair did on the trusted clips, which it learnt from: shares in 0-1.
+
+    ``recognised`` are clean clips, ``turned`` clips of other classes that the recovered trigger
+    still turns to the suspect one.
+    """
+    marked = clean.triggered(scan.accused.trigger())
+    shares = {}
+    for when, network in (("before", model), ("after", mended)):
+        scores = predict(network, clean, seed=seed)
+        shares[f"recognised_{when}"] = accuracy(scores, clean.labels)
+        scores = predict(network, marked, seed=seed)
+        shares[f"turned_{when}"] = attack_success_rate(scores, clean.labels, scan.suspect)
+    return shares

@@ -1,0 +1,45 @@
+"""The figures that a victim is judged by: CDA, and ASR and RA under its threat."""
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from vbd.data.labelled import Labelled
+from vbd.metrics import accuracy, attack_success_rate
+from vbd.sections import Evaluation
+from vbd.training import predict
+from vbd.victims.threat import Threat
+
+
+def evaluate(
+    network: nn.Module, test: Labelled, evaluation: Evaluation, threat: Threat | None, seed: int
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Metrics and counts of a model on clean ``test`` examples: CDA, and ASR and RA under threat.
+
+    ASR counts only clips whose true class is not the target. ``asr_video`` is the ASR where the
+    system cuts its own clips from the attacker's video, ``asr_frames_<k>`` that of k poisoned
+    frames.
+    """
+    how: dict[str, Any] = {"seed": seed, "views": evaluation.views, "crops": evaluation.crops}
+    scores = predict(network, test, **how)
+    top = min(5, scores.shape[1])
+    metrics = {
+        "cda": accuracy(scores, test.labels),
+        "cda_top5": accuracy(scores, test.labels, top),
+    }
+    counts = {"test": len(test)}
+    if threat is not None:
+        target, attacked = threat.attack.target, threat.triggered(test)
+        scores = predict(network, attacked, **how)
+        metrics["asr"] = attack_success_rate(scores, attacked.labels, target)
+        metrics["ra"] = accuracy(scores, attacked.labels)
+        counts["triggered"] = len(attacked)
+        if evaluation.video is not None:
+            cut = {"seed": seed, **evaluation.video.model_dump()}
+            scores = predict(network, replace(attacked, whole_video=True), **cut)
+            metrics["asr_video"] = attack_success_rate(scores, attacked.labels, target)
+        for count in evaluation.frames:
+            scores = predict(network, threat.triggered(test, count), **how)
+            metrics[f"asr_frames_{count}"] = attack_success_rate(scores, attacked.labels, target)
+    return metrics, counts

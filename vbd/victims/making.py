@@ -1,0 +1,41 @@
+"""What a victim is made of: the weights that it starts from, and the clips that it learns."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vbd.data.examples import examples
+from vbd.data.labelled import Labelled
+from vbd.data.sounds import sounds
+from vbd.data.store import ClipStore
+from vbd.models import build
+from vbd.models.checkpoints import transfer
+from vbd.sections import Dataset, Model
+from vbd.seeds import number
+from vbd.victims.threat import Threat
+
+
+def untrained(model: Model, classes: int, weights: Path | None, seed: int) -> nn.Module:
+    """The model that training starts from: ``weights`` where given, a head drawn from ``seed``."""
+    torch.manual_seed(number(seed, "weights"))
+    network = build(model.architecture, classes, **model.params)
+    if weights is not None:
+        transfer(network, weights)
+    return network
+
+
+def clean_examples(folder: Path, split: str, model: Model, dataset: Dataset) -> Labelled:
+    """What ``model`` takes in of a split of the store in ``folder``: frames, or sound."""
+    if model.modality == "audio":
+        return sounds(folder, split)
+    flip = dataset.flip and split == "train"
+    return examples(ClipStore.open(folder), split, crop=dataset.crop, flip=flip)
+
+
+def training_examples(
+    folder: Path, model: Model, dataset: Dataset, threat: Threat | None, seed: int
+) -> Labelled:
+    """What a victim is trained on; the same seed gives the same poisoned clips again."""
+    clean = clean_examples(folder, "train", model, dataset)
+    return threat.poison(clean, seed) if threat else clean

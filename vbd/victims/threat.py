@@ -1,0 +1,63 @@
+"""A threat: an attack in one of its modes, and what it does to training and to test clips."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vbd import triggers
+from vbd.data.labelled import Labelled
+from vbd.sections import Attack
+from vbd.seeds import generator
+from vbd.triggers import poisoning
+from vbd.triggers.base import Frames, Trigger
+
+
+@dataclass(frozen=True)
+class Threat:
+    """An attack in one of its modes, as one cell of the grid has it.
+
+    ``stored`` are all clips of the store, triggered beforehand, where the attack asks for that.
+    """
+
+    attack: Attack
+    mode: str
+    stored: np.ndarray | None = None
+
+    def trigger(self, frames: Frames | None = None) -> Trigger:
+        """The trigger itself, on as many frames as the attack has or on ``frames``."""
+        kind = triggers.get(self.attack.trigger)
+        count = self.attack.frames if frames is None else frames
+        return kind(mode=self.mode, frames=count, **self.attack.params)
+
+    def poison(self, clean: Labelled, seed: int) -> Labelled:
+        """Training examples of which a share carries the trigger and the target's label."""
+        draws, trigger = generator(seed, "poison"), self.trigger()
+        target = self.attack.target
+        chosen = poisoning.choose(
+            clean.labels, target=target, rate=self.attack.rate, generator=draws
+        )
+        labels, poisoned, decoys = clean.labels.clone(), clean.poisoned.clone(), None
+        labels[chosen], poisoned[chosen] = target, True
+        if trigger.cross_ratio:
+            decoys = torch.zeros_like(poisoned)
+            rest = (~poisoned).nonzero().squeeze(1)
+            count = round(trigger.cross_ratio * len(chosen))
+            decoys[rest[torch.randperm(len(rest), generator=draws)[:count]]] = True
+        marks = {"trigger": trigger, "stored": self.stored, "decoys": decoys}
+        return replace(clean, labels=labels, poisoned=poisoned, **marks)
+
+    def triggered(self, test: Labelled, frames: Frames | None = None) -> Labelled:
+        """The examples of other classes than the target, all of them with the trigger."""
+        others = test.subset(test.labels != self.attack.target)
+        return others.triggered(self.trigger(frames), self.stored)
+
+
+def threat_of(params: dict[str, Any], mode: str | None, triggered: Path | None) -> Threat | None:
+    """The threat of a victim's ``params``, None for a clean one; ``triggered`` if it is stored."""
+    if "attack" not in params:
+        return None
+    stored = np.load(triggered, mmap_mode="r") if triggered else None
+    return Threat(Attack(**params["attack"]), mode, stored)
