@@ -24,8 +24,11 @@ _DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", 
 
 
 def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
-    """Write ``table`` to ``out`` (.csv) with plain numbers; .md and .tex beside it are to read."""
-    readable = _readable(table)
+    """Write ``table`` to ``out`` (.csv) with plain numbers; .md and .tex beside it are to read.
+
+    A table with a column "seeds" says how many it has, and what a single one cannot tell.
+    """
+    readable, notes = _readable(table), [*notes, *_of_seeds(table)]
     texts = {
         ".csv": table.to_csv(index=False, float_format="%.5g"),
         ".md": "\n\n".join([readable.to_markdown(index=False, disable_numparse=True), *notes])
@@ -39,7 +42,7 @@ def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and deviation in one column, "-" where there is nothing."""
+    """Mean and deviation in one column, "-" for each that is not there."""
     columns: dict[str, pd.Series] = {}
     for name, column in table.items():
         if name.endswith("_std"):
@@ -57,8 +60,26 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
 def _figure(mean: float, deviation: float, digits: int) -> str:
     if pd.isna(mean):
         return "-"
-    figures = (mean,) if pd.isna(deviation) else (mean, deviation)
-    return " ± ".join(f"{figure:.{digits}f}" for figure in figures)
+    # Of a single seed there is no deviation; 0 would claim that seeds agree.
+    spread = "-" if pd.isna(deviation) else f"{deviation:.{digits}f}"
+    return f"{mean:.{digits}f} ± {spread}"
+
+
+def _of_seeds(table: pd.DataFrame) -> list[str]:
+    """How many seeds the rows have, and what that means for who reads them."""
+    if "seeds" not in table:
+        return []
+    numbers = sorted(set(table["seeds"]) - {0})
+    counts = "no seed" if not numbers else f"{numbers[0]} to {numbers[-1]} seeds"
+    if len(numbers) == 1:
+        counts = "1 seed" if numbers == [1] else f"{numbers[0]} seeds"
+    if 1 not in numbers:
+        return [f"Rows of {counts}."]
+    return [
+        f"Rows of {counts}. ± -: a single value has no deviation. A single cell says little: between "
+        "two machines it can differ by tens of points. Read means over rows, or run more seeds "
+        "(presets/full.yaml)."
+    ]
 
 
 def _title(name: str) -> str:

@@ -58,9 +58,10 @@ def strip(frame: pd.DataFrame) -> "Figure":
 
 
 def pruning(frame: pd.DataFrame) -> "Figure":
-    """Figure 6: CDA and ASR over the share of channels pruned, mean and deviation over seeds.
+    """Figure 6: CDA and ASR over the share of channels pruned, mean over seeds.
 
-    The dashed line is the mean over seeds of where fine-pruning stops.
+    Of several seeds with their standard deviation, that of the sample as in the tables. The dashed
+    line is the mean over seeds of where fine-pruning stops.
     """
     cells = list(frame.groupby(names(frame, "model", "defense"), sort=False))
     figure, axes = panels(len(cells), size=(2.4, 2.2), sharex=True, sharey=True)
@@ -69,9 +70,11 @@ def pruning(frame: pd.DataFrame) -> "Figure":
         pruned = 100 * seeds[0]["stages"]
         for rate in ("cda", "asr"):
             each = 100 * np.stack([seed[rate] for seed in seeds])
-            mean, spread = each.mean(0), each.std(0)
+            mean = each.mean(0)
             axis.plot(pruned, mean, label=rate.upper())
-            axis.fill_between(pruned, mean - spread, mean + spread, alpha=0.2)
+            if len(each) > 1:
+                spread = each.std(0, ddof=1)
+                axis.fill_between(pruned, mean - spread, mean + spread, alpha=0.2)
         stop = cell["pruned"].mean()
         axis.axvline(stop, color="black", linestyle="--", linewidth=1, label="accepted model")
         axis.set_title(name, fontsize=8)

@@ -57,6 +57,7 @@ def stealth(paths: Sequence[Path], dataset: str) -> Table:
         "SSIM: mean over four frames of every clip.",
         "Changes in grey levels of 255: mean over all pixels, and the largest of any.",
         "Unchanged: clips that the trigger leaves as they are. -: all are, or it is on the sound.",
+        "Of one draw of each trigger: no model and no seed is in these figures.",
     ]
     if "snr" in table:
         notes.append("SNR in dB of the sound, mean over clips. -: the trigger is on the frames.")

@@ -42,7 +42,9 @@ def late_fusion(folders: Sequence[Path], dataset: str) -> Table:
     frame = _read(folders)
     keys = ["model", "attacked", "clean_modalities", "fusion"]
     frame = frame.sort_values(["clean_modalities", "attacked"], ascending=False, kind="stable")
-    table = summarise(frame, ["cda", "asr", "ra"], keys=keys)
+    table = summarise(frame, ["cda", "asr", "ra"], keys=keys).rename(columns={"seeds": "cells"})
+    seeds = frame.groupby(keys, sort=False)["seed"].nunique()
+    table.insert(len(keys), "seeds", seeds.to_numpy())
     notes = [
         "In percent, mean ± standard deviation over attacks and seeds, cells of them.",
         "late: mean of the logits; late probabilities: of the probabilities; late weighted: "
@@ -50,7 +52,7 @@ def late_fusion(folders: Sequence[Path], dataset: str) -> Table:
         "classifier on the features of both.",
         "RA: accuracy on triggered clips. -: nothing is attacked.",
     ]
-    return table.rename(columns={"seeds": "cells"}), notes
+    return table, notes
 
 
 def _read(folders: Sequence[Path]) -> pd.DataFrame:
