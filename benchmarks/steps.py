@@ -28,7 +28,9 @@ def main() -> None:
     done = recorded(args.records)
     print(by_kind(done).to_string(float_format="{:.1f}".format))
     wall = done["end"].max() - done["start"].min()
-    print(f"\n{len(done)} jobs, {done['seconds'].sum():.0f} job-seconds in {wall:.0f} s of wall time")
+    print(
+        f"\n{len(done)} jobs, {done['seconds'].sum():.0f} job-seconds in {wall:.0f} s of wall time"
+    )
     if args.plan:
         todo = planned(args.plan)
         # The same step of any seed, else any step of the rule.

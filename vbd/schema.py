@@ -1,15 +1,44 @@
 """Write the JSON schema of params.yaml, which editors use to complete and check it."""
 
 import argparse
+import ast
+import inspect
 import json
+from itertools import pairwise
 from pathlib import Path
 
-from vbd.config import Config
+from vbd import config, sections
 
 
 def text() -> str:
     """The schema as it stands in params.schema.json."""
-    return json.dumps(Config.model_json_schema(), indent=1) + "\n"
+    schema = config.Config.model_json_schema()
+    for name, part in (schema["$defs"] | {"Config": schema}).items():
+        # A section inherits keys too.
+        for section in reversed(_sections()[name].__mro__):
+            for key, words in _described(section):
+                part["properties"][key]["description"] = words
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+def _sections() -> dict[str, type]:
+    return {**vars(sections), **vars(config)}
+
+
+def _described(section: type) -> list[tuple[str, str]]:
+    """Each key of a section of ours and the text below it."""
+    if section.__module__ not in (sections.__name__, config.__name__):
+        return []
+    (node,) = ast.parse(inspect.getsource(section)).body
+    found = []
+    for key, below in pairwise(node.body if isinstance(node, ast.ClassDef) else []):
+        match key, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(words))),
+            ):
+                found.append((name, inspect.cleandoc(words)))
+    return found
 
 
 if __name__ == "__main__":

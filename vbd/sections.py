@@ -10,9 +10,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
 class Section(BaseModel):
-    """Base of the sections: unknown keys are errors, and nothing changes after reading."""
+    """Base of the sections: unknown keys are errors, and nothing changes after reading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    The text below a key is its description for editors. pydantic could read it, but takes longer for
+    that than a step takes to start: vbd/schema.py does it where it is needed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Render(Section):

@@ -28,10 +28,17 @@ LIBRARIES = (
     "torch",
     "torch._dynamo",  # what an optimiser imports at its first step
     "accelerate",
-    "pydantic",
-    "pandas",
+    # pydantic finds its parts when they are asked for: these are most of it.
+    "pydantic.json_schema",
+    "pydantic.main",
+    "pydantic.types",
+    "pandas.io.formats.style",
     "sklearn.cluster",
+    "sklearn.decomposition",
+    "matplotlib.backends.backend_agg",
     "matplotlib.figure",
+    "safetensors.torch",
+    "tabulate",
 )
 IDLE_S = 10  # after so long without a step the server ends
 PATIENCE_S = 100  # how long a step waits for the server's imports
