@@ -3,8 +3,8 @@
   python benchmarks/steps.py
   python benchmarks/steps.py --plan presets/full.yaml
 
-The times are those that Snakemake kept of what is in results/. A step that the last run did not have
-counts like the mean of its rule; jobs overlap as much as they did then.
+The times are those that Snakemake kept of what is in results/. A step that the last run did not
+have counts like the mean of its rule; jobs overlap as much as they did then.
 """
 
 import argparse
@@ -28,9 +28,7 @@ def main() -> None:
     done = recorded(args.records)
     print(by_kind(done).to_string(float_format="{:.1f}".format))
     wall = done["end"].max() - done["start"].min()
-    print(
-        f"\n{len(done)} jobs, {done['seconds'].sum():.0f} job-seconds in {wall:.0f} s of wall time"
-    )
+    print(f"\n{len(done)} jobs, {done['seconds'].sum():.0f} job-seconds in {wall:.0f} s")
     if args.plan:
         todo = planned(args.plan)
         # The same step of any seed, else any step of the rule.

@@ -18,7 +18,7 @@ def text() -> str:
         for section in reversed(_sections()[name].__mro__):
             for key, words in _described(section):
                 part["properties"][key]["description"] = words
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+    return json.dumps(schema, indent=1) + "\n"
 
 
 def _sections() -> dict[str, type]:

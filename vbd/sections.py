@@ -12,8 +12,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 class Section(BaseModel):
     """Base of the sections: unknown keys are errors, and nothing changes after reading.
 
-    The text below a key is its description for editors. pydantic could read it, but takes longer for
-    that than a step takes to start: vbd/schema.py does it where it is needed.
+    The text below a key is its description for editors. pydantic could read it, but that takes
+    longer than the start of a step should: vbd/schema.py does it where it is needed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

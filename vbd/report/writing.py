@@ -76,9 +76,9 @@ def _of_seeds(table: pd.DataFrame) -> list[str]:
     if 1 not in numbers:
         return [f"Rows of {counts}."]
     return [
-        f"Rows of {counts}. ± -: a single value has no deviation. A single cell says little: between "
-        "two machines it can differ by tens of points. Read means over rows, or run more seeds "
-        "(presets/full.yaml)."
+        f"Rows of {counts}. ± -: a single value has no deviation. A single cell says little: "
+        "between two machines it can differ by tens of points. Read means over rows, or run more "
+        "seeds (presets/full.yaml)."
     ]
 
 
