@@ -9,6 +9,7 @@ rule stamp:
         clips=at("stored"),
     log:
         log_of("stored"),
+    priority: 1
     params:
         p=lambda wc: json.dumps({"attack": section("attacks", wc.attack)}),
     message:
@@ -27,6 +28,7 @@ rule optimise:
         trigger=at("searched"),
     log:
         log_of("searched"),
+    priority: 1
     threads: 1
     resources:
         gpu=GPU,
@@ -53,6 +55,7 @@ rule attack:
         curves=at("attack", "curves.npz"),
     log:
         log_of("attack"),
+    priority: leads_to_first
     threads: 1
     resources:
         gpu=GPU,
@@ -77,6 +80,7 @@ use rule attack as ablate with:
         curves=at("ablation", "curves.npz"),
     log:
         log_of("ablation"),
+    priority: 0
     params:
         p=lambda wc: attack_params(wc, frames=frames(wc)),
     message:

@@ -76,5 +76,15 @@ def attack_params(wc, **changed):
     return json.dumps(params)
 
 
+# Of all that can run next, what these tables need runs first: whoever tries the workflow for the
+# first time sees the attacks while the defences still go on.
+FIRST = ("table1_static", "table2_dynamic", "table3_natural")
+
+
+def leads_to_first(wc):
+    """The priority of a victim: those tables are of attacks on frames."""
+    return int(not is_heard(wc.model))
+
+
 # Snakemake counts GPUs, vbd picks one; where there is none no step may wait for it.
 GPU = int(shutil.which("nvidia-smi") is not None)

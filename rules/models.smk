@@ -12,6 +12,7 @@ rule pretrain:
         curves=at("pretrained", "curves.npz"),
     log:
         log_of("pretrained"),
+    priority: 1
     threads: 1
     resources:
         gpu=GPU,
@@ -37,6 +38,7 @@ rule train:
         curves=at("baseline", "curves.npz"),
     log:
         log_of("baseline"),
+    priority: leads_to_first
     threads: 1
     resources:
         gpu=GPU,

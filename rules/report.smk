@@ -16,6 +16,7 @@ rule table:
         tex=at("report", "tables/{table}.tex"),
     log:
         log_of("report", "tables/{table}"),
+    priority: lambda wc: int(wc.table in FIRST)
     params:
         published=published_dataset,
     message:
