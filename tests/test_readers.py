@@ -1,13 +1,53 @@
 """Readers list what is there, and sampling keeps groups together."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from vbd.data.index import Listing, read
+from vbd.data.index import LISTED, Listing, read
 from vbd.data.sampling import sample
+from vbd.sections import Dataset
+
+READERS = get_args(Dataset.model_fields["reader"].annotation)
+# What a reader finds, as small as it gets: files and their text, videos without any.
+UCF = {
+    "ucfTrainTestlist/trainlist01.txt": "YoYo/v_YoYo_g08_c01.avi 1",
+    "ucfTrainTestlist/testlist01.txt": "YoYo/v_YoYo_g01_c01.avi",
+    "UCF-101/YoYo/v_YoYo_g08_c01.avi": "",
+    "UCF-101/YoYo/v_YoYo_g01_c01.avi": "",
+}
+FILES = {
+    "ucf101": UCF,
+    "synthetic": UCF,
+    "hmdb51": {
+        "splits/wave_test_split1.txt": "B_wave_0.avi 1\nA_wave_0.avi 2",
+        "videos/wave/A_wave_0.avi": "",
+        "videos/wave/B_wave_0.avi": "",
+    },
+    "kinetics": {
+        "train.txt": "b.mp4 singing",
+        "val.txt": "a.mp4 singing",
+        "a.mp4": "",
+        "b.mp4": "",
+    },
+    "folder": {"run/b.mp4": "", "run/a.mp4": ""},
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_lists_every_clip_once_and_repeats_itself(tmp_path, reader):
+    for name, text in FILES[reader].items():
+        place(tmp_path, name)
+        (tmp_path / name).write_text(text)
+    rows = read(reader, tmp_path, split=1).rows
+    assert tuple(rows.columns) == LISTED and len(rows) == 2
+    assert rows["path"].is_unique and rows["path"].is_monotonic_increasing
+    assert all((tmp_path / path).is_file() for path in rows["path"])
+    assert set(rows["split"]) == {"train", "test"} and rows["class_name"].nunique() == 1
+    pd.testing.assert_frame_equal(rows, read(reader, tmp_path, split=1).rows)
 
 
 def place(root: Path, *names: str) -> None:

@@ -1,0 +1,51 @@
+"""What stands twice in the repository says the same in both places."""
+
+import copy
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+import vbd
+from vbd.config import check
+
+ROOT = Path(__file__).parents[1]
+PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
+
+
+def text(*patterns: str) -> str:
+    return "\n".join(file.read_text() for pattern in patterns for file in ROOT.glob(pattern))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_is_called_like_its_file(preset):
+    values = copy.deepcopy(yaml.safe_load(text("params.yaml")))
+    update_config(values, yaml.safe_load(preset.read_text()))
+    # Two of one name would write their tables into one folder.
+    assert check(values).configuration == preset.stem
+
+
+def test_rules_scripts_and_steps_belong_together():
+    scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")}
+    steps = {file.stem for file in (ROOT / "vbd/steps").glob("[!_]*.py")}
+    called = set(re.findall(r"scripts/(\w+)\.py", text("rules/*.smk", "Snakefile")))
+    assert scripts == steps and called and called <= scripts
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert project["version"] == citation["version"] == vbd.__version__
+    assert project["license"] == citation["license"]
+
+
+def test_the_readme_of_the_results_and_dvc_name_every_folder():
+    folders = set(re.findall(r'"results/(\w+)/', text("rules/places.smk")))
+    named = set(re.findall(r"^\| `(\w+)/", text("results/README.md"), re.MULTILINE))
+    assert {"data", "report", "logs"} <= folders == named
+    stages = yaml.safe_load(text("dvc.yaml"))["stages"].values()
+    outs = {path for stage in stages for out in stage["outs"] for path in out}
+    assert outs == {f"results/{name}" for name in folders - {"logs"}}
