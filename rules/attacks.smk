@@ -1,6 +1,7 @@
 # Attacked models: poison, fine-tune from the same weights as the baseline, measure CDA and ASR.
 
 
+# Only for attacks with `stored: true`; the others are stamped batch by batch, in training.
 rule stamp:
     input:
         clips=at("data", "clips.npy"),
@@ -21,6 +22,7 @@ rule stamp:
 
 rule optimise:
     input:
+        # The attacker's own clean model, of the same seed: each seed has another trigger.
         clips=at("data", "clips.npy"),
         model=at("baseline", "model.safetensors"),
         code=lambda wc: code("scripts/optimise.py", model_code(wc)),
@@ -43,6 +45,7 @@ rule optimise:
 
 rule attack:
     input:
+        # From the weights that the baseline starts from: then the poison is all that differs.
         clips=clips,
         triggered=triggered,
         weights=weights,

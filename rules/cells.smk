@@ -8,6 +8,7 @@ from vbd.report.contents import FIGURES, TABLES
 
 def cells(*kinds):
     """Every combination of the kinds (datasets, models ...) in the grid and a seed, once."""
+    # A dictionary is an ordered set: blocks overlap, and rows stand in the order of params.yaml.
     found = {}
     for block in CONFIG.grid:
         parts = [getattr(block, kind) for kind in kinds]
@@ -24,6 +25,7 @@ def attack_cells(*more):
         rest = [*(getattr(block, kind) for kind in more), block.seeds or CONFIG.seeds]
         for *cell, attack in product(*parts):
             for mode in CONFIG.attacks[attack].modes:
+                # A block narrows the modes of its attacks, it cannot add any.
                 if block.modes is None or mode in block.modes:
                     found |= {(*cell, attack, mode, *r): None for r in product(*rest)}
     return list(found)
@@ -42,6 +44,7 @@ def ablation_cells():
 def tested_frames(wc):
     """The numbers of poisoned frames that a victim is tested on besides."""
     cell = (wc.dataset, wc.model, wc.attack, wc.mode)
+    # Of every row and column of figure 4 alike, so that the heatmap is square.
     counts = {found[4] for found in only(attack_cells("frames"), *cell)}
     return sorted(counts - {"random"})
 
@@ -54,6 +57,7 @@ def fusion_cells():
             seeds = only(cells("datasets", "models"), dataset, block.video)
             heard = only(cells("datasets", "models"), dataset, block.audio)
             for *_, seed in seeds:
+                # Two victims are fused only where both were trained on that seed.
                 if (dataset, block.audio, seed) in heard:
                     found[dataset, block.video, block.audio, seed] = block
     return found
@@ -120,6 +124,7 @@ def victims(dataset=None, model=None):
 
 def compared(dataset, model=None):
     """Those of a dataset on which the frames of several models are attacked."""
+    # One architecture has nothing to be compared with, and sound is not compared with frames.
     seen = {cell[1] for cell in only(attack_cells(), dataset) if not is_heard(cell[1])}
     return victims(dataset) if len(seen) > 1 else []
 
@@ -196,6 +201,7 @@ def data_files():
 def made_from(entry, dataset, model=None):
     """The results that a table or figure is made from; none where there is nothing to show."""
     parts = []
+    # What stands beside comes first, as the undefended victims do in the table of defences.
     for kinds in (entry.beside, entry.cells):
         parts.append(
             [
@@ -228,6 +234,7 @@ def report_files():
             if made_from(entry, dataset)
         ]
         figures = list(figures_of(dataset))
+        # These two are drawn from clips and triggers, and have rules of their own.
         if attacks_on(dataset, "video"):
             figures.append("figure3_gallery")
         if attacks_on(dataset, "audio"):

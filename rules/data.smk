@@ -8,6 +8,7 @@ rule render:
         videos=directory(at("data", "videos")),
     log:
         log_of("data", "render"),
+    # As many as there are up to 16: nothing else can run before there are clips.
     threads: 16
     params:
         p=lambda wc: json.dumps({"render": section("datasets", wc.dataset, "render")}),
@@ -36,6 +37,7 @@ rule decode:
         log_of("data", "decode"),
     threads: 16
     params:
+        # What a model sees of a stored clip is decided later, and must not decode all of them again.
         p=lambda wc: json.dumps(
             {
                 "dataset": section(
@@ -52,6 +54,7 @@ rule decode:
         " --root {input.videos[0]} --out {output.clips} &> {log}"
 
 
+# After the clips, not with them: most runs never ask for sound.
 rule sounds:
     input:
         clips=at("data", "clips.npy"),

@@ -3,6 +3,7 @@
 
 rule defend:
     input:
+        # Weights and triggered clips are for the defences that train the model anew, and for the judge.
         clips=at("data", "clips.npy"),
         triggered=triggered,
         weights=weights,

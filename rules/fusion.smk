@@ -22,6 +22,7 @@ rule embed:
         " --victim {input.victim} --out {output.npz} &> {log}"
 
 
+# Where one modality is attacked, the other's model is the clean one.
 use rule embed as embed_clean with:
     input:
         clips=clips,

@@ -4,6 +4,7 @@
 rule table:
     input:
         results=lambda wc: made_from(TABLES[wc.table], wc.dataset),
+        # The one file that makes it: an edit of another table re-runs nothing here.
         code=lambda wc: code("scripts/table.py", TABLES[wc.table].file),
     output:
         csv=report(
@@ -26,6 +27,7 @@ rule table:
         " --published {params.published} --out {output.csv} &> {log}"
 
 
+# For `dvc metrics`, which wants one file of plain numbers.
 rule metrics:
     input:
         results=lambda wc: victims(wc.dataset)
@@ -42,6 +44,7 @@ rule metrics:
         "python scripts/metrics.py --results {input.results} --out {output.json} &> {log}"
 
 
+# All figures that are made from results, as one rule makes all tables; contents.py lists them.
 rule figure:
     input:
         results=figure_results,
@@ -57,6 +60,7 @@ rule figure:
         log_of("report", "figures/{figure}"),
     params:
         name=lambda wc: figures_of(wc.dataset)[wc.figure][0],
+        # Snakemake takes one file of captions a rule: that file shows this parameter.
         caption=caption,
     message:
         "figure {wildcards.figure} of {wildcards.dataset}"
@@ -65,6 +69,7 @@ rule figure:
         " --out {output.png} &> {log}"
 
 
+# Triggers, not results: drawn from the clips, so they can be looked at before any model is trained.
 rule gallery:
     input:
         clips=at("data", "clips.npy"),
