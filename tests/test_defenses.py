@@ -83,6 +83,20 @@ def test_a_defence_repeats_itself_and_knows_no_more_than_a_defender(name):
         assert np.array_equal(one.arrays[key], hidden.arrays[key]), key
 
 
+@pytest.mark.parametrize("name", ["strip", "fine_pruning"])
+def test_what_only_triggered_clips_can_judge_says_so_of_a_clean_victim(name):
+    with pytest.raises(ValueError, match="a clean victim has none"):
+        judge(defense(name), replace(planted(backdoor=False), triggered=None))
+
+
+@pytest.mark.parametrize("name", ["activation_clustering", "spectral_signatures", "fine_pruning"])
+def test_a_defence_that_looks_inside_says_what_a_model_lacks(name):
+    case = planted()
+    opaque = torch.nn.Sequential(case.model)
+    with pytest.raises(ValueError, match=r"Sequential has no '(features|channels)'"):
+        defense(name)(opaque, case.train, case.clean, 0)
+
+
 def test_strip_tells_what_survives_superposition():
     verdict = judge(defense("strip"), planted())
     assert verdict.metrics["auroc"] >= 0.95 and verdict.metrics["fnr"] <= 0.05

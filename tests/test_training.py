@@ -17,7 +17,7 @@ from vbd.steps.defend import defend_victim
 from vbd.steps.train import train_victim
 from vbd.victims.evaluation import evaluate
 from vbd.victims.making import untrained
-from vbd.victims.threat import Threat
+from vbd.victims.threat import Threat, threat_of
 
 SETTINGS = Training(epochs=4, batch_size=8, lr=0.01)
 DATASET = {"reader": "synthetic", "crop": 16}
@@ -51,6 +51,11 @@ def test_a_planted_backdoor_is_learned_and_measured(store):
     assert metrics["cda"] >= 0.9 and metrics["asr"] >= 0.9 and metrics["ra"] <= 0.1
     # Four test clips a class: those of the target class are not attacked.
     assert counts == {"test": 12, "triggered": 8}
+
+
+def test_an_attack_without_a_mode_is_refused():
+    with pytest.raises(ValueError, match="in which of its modes"):
+        threat_of({"attack": {"trigger": "badnet"}}, None, None)
 
 
 @pytest.mark.parametrize("epoch", [1, 3])

@@ -3,7 +3,7 @@
 import difflib
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -20,6 +20,9 @@ from vbd.sections import (
     Section,
     Training,
 )
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class ConfigError(ValueError):
@@ -64,9 +67,9 @@ class Config(Section):
             for kind in ("datasets", "models", "attacks", "defenses"):
                 for name in getattr(block, kind):
                     _known(f"grid.{number}.{kind}", name, getattr(self, kind))
-        for number, block in enumerate(self.fusion):
+        for number, pair in enumerate(self.fusion):
             for kind in ("video", "audio"):
-                self._trained(f"fusion.{number}.{kind}", getattr(block, kind), kind, block.datasets)
+                self._trained(f"fusion.{number}.{kind}", getattr(pair, kind), kind, pair.datasets)
         if any(model.init == "pretrain" for model in self.models.values()):
             _known("pretraining.dataset", self.pretraining.dataset, self.datasets)
         return self
@@ -162,7 +165,7 @@ def check(values: dict[str, Any]) -> Config:
         raise ConfigError("params.yaml:\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 
-def _explain(item: dict[str, Any], values: dict[str, Any]) -> str:
+def _explain(item: "ErrorDetails", values: dict[str, Any]) -> str:
     path = [str(part) for part in item["loc"] if part != "[key]"]
     if item["type"] == "extra_forbidden":
         known = list(_section_at(path[:-1]).model_fields)

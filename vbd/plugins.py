@@ -8,7 +8,10 @@ from typing import Any
 
 def names(package: str) -> list[str]:
     """The methods in ``package`` (say "vbd.triggers"): its files that define ``METHOD``."""
-    folder = Path(find_spec(package).submodule_search_locations[0])
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError(f"{package} is no package with files of methods")
+    folder = Path(spec.submodule_search_locations[0])
     return sorted(file.stem for file in folder.glob("*.py") if "\nMETHOD = " in file.read_text())
 
 

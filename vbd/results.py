@@ -22,8 +22,8 @@ def write(
     params: dict[str, Any],
     device: torch.device,
     queries: int = 0,
-    dataset: str = "",
-    model: str = "",
+    dataset: str | None = "",
+    model: str | None = "",
     attack: str | None = None,
     mode: str | None = None,
     defense: str | None = None,
@@ -54,7 +54,7 @@ def write(
 def write_arrays(path: Path, **arrays: Any) -> None:
     """Write curves, scores and the like to ``path`` (.npz)."""
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, **{k: np.asarray(v) for k, v in arrays.items()})
+        np.savez_compressed(temporary, **arrays)
 
 
 def read(path: Path) -> dict[str, Any]:

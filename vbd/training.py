@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
 from vbd.data.labelled import Labelled
@@ -51,9 +51,8 @@ def fit(
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
     key = number(settings, seed, code_sha256(), fingerprint(model, examples))
     order = torch.Generator()
-    loader = DataLoader(
-        torch.arange(len(examples)), settings.batch_size, shuffle=True, generator=order
-    )
+    every = TensorDataset(torch.arange(len(examples)))
+    loader = DataLoader(every, settings.batch_size, shuffle=True, generator=order)
     optimizer = _optimizer(model, settings)
     prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     schedule = _schedule(optimizer, settings, len(loader))
@@ -68,7 +67,7 @@ def fit(
         totals = torch.zeros(3, device=accelerator.device)
         prepared.train()
         name = f"epoch {epoch + 1}/{settings.epochs}"
-        for positions in tqdm(loader, name, disable=None, leave=False):
+        for (positions,) in tqdm(loader, name, disable=None, leave=False):
             batch = examples.training_batch(positions.cpu(), draws, accelerator.device)
             labels = examples.labels[positions.cpu()].to(accelerator.device)
             logits = prepared(batch)

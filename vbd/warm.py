@@ -110,9 +110,15 @@ def _start(address: str) -> None:
             return  # another step was first
         listener.listen(128)
         number = listener.fileno()
-        nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         command = [sys.executable, "-P", __file__, "--serve", str(number)]
-        subprocess.Popen(command, pass_fds=[number], start_new_session=True, **nowhere)
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[number],
+            start_new_session=True,
+        )
 
 
 def _is_mine(peer: socket.socket) -> bool:
@@ -200,7 +206,7 @@ def _become(script: list[str], streams: list[int]) -> None:
         sys.argv = script
         code = _run(os.path.realpath(script[0]))
         # What Python does at its end, but for taking down every object, which takes its time.
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]  # private: the stubs leave it out
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -224,7 +230,8 @@ def _run(path: str) -> int:
         return 1
     except BaseException as error:
         # Without this function's own line.
-        sys.excepthook(type(error), error.with_traceback(error.__traceback__.tb_next), None)
+        trace = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), None)
         return 1
     return 0
 

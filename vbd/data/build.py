@@ -17,6 +17,8 @@ from vbd.files import replacing
 if TYPE_CHECKING:
     import pandas
 
+    from vbd.data.decoding import Facts
+
 
 class EmptyClass(RuntimeError):
     """Of a class no clip is left to train or to test on."""
@@ -108,7 +110,7 @@ def _keep(array: Path, kept: list[int]) -> None:
             fewer[row] = clips[source]
 
 
-def _decode(job: tuple[Path, Path, int, dict[str, Any]]) -> dict[str, Any] | str:
+def _decode(job: tuple[Path, Path, int, dict[str, Any]]) -> Facts | str:
     """Decode one clip to its place in the array: its facts, or the reason why it cannot be."""
     from vbd.data.decoding import UnreadableClip, probe_and_decode
 
@@ -120,5 +122,5 @@ def _decode(job: tuple[Path, Path, int, dict[str, Any]]) -> dict[str, Any] | str
     # Not through a map of the file: there a full disk kills the process, here it is an error.
     with array.open("r+b") as file:
         file.seek(offset)
-        file.write(clip)
+        file.write(clip.data)
     return facts

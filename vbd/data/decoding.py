@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
     from av.container import InputContainer
     from av.video.reformatter import VideoReformatter
+
+
+class Facts(TypedDict):
+    """What is known of a video: ``fps`` in frames a second."""
+
+    has_audio: bool
+    n_frames: int
+    fps: float
 
 
 class UnreadableClip(Exception):
@@ -27,12 +35,12 @@ class UnreadableClip(Exception):
 
 def probe_and_decode(
     path: Path, *, frames: int, stride: int, views: int, size: tuple[int, int]
-) -> tuple[np.ndarray, dict[str, bool | int | float]]:
+) -> tuple[np.ndarray, Facts]:
     """Decode ``views`` clips of ``frames`` frames from the video at ``path``.
 
     The frames are those of ``frame_indices``, turned upright, scaled to cover ``size`` = (H, W)
     pixels with the aspect kept, and cropped about the centre. Returns uint8 of shape
-    (views, frames, H, W, 3), RGB, 0-255, and the facts has_audio, n_frames and fps (frames/s).
+    (views, frames, H, W, 3), RGB, 0-255, and the facts of the video.
     Raises UnreadableClip for a file that is missing, empty, no video, damaged, or cut off.
     """
     import av
@@ -82,7 +90,7 @@ class _Fault(Exception):
     """What is wrong with a container that opens."""
 
 
-def _probe(container: InputContainer) -> dict[str, bool | int | float]:
+def _probe(container: InputContainer) -> Facts:
     """The facts of the video; reads the file through, without decoding it."""
     if not container.streams.video:
         raise _Fault("no video stream")
@@ -99,7 +107,10 @@ def _probe(container: InputContainer) -> dict[str, bool | int | float]:
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     if n_frames == 0:
         raise _Fault("zero frames")
-    fps = float(video.average_rate or video.guessed_rate)
+    rate = video.average_rate or video.guessed_rate
+    if rate is None:
+        raise _Fault("no frame rate")
+    fps = float(rate)
     if container.format.name == "avi":
         # An AVI's duration is guessed from the size of what is left; its header counts frames.
         promised, found = video.frames, n_frames

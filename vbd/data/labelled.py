@@ -1,6 +1,6 @@
 """What clips in pixels and in sound have in common: labels, a trigger, and where it goes on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -91,7 +91,9 @@ class Labelled:
     def _stamp(self, clips: Tensor, positions: Tensor, generator: torch.Generator) -> Tensor:
         if self.trigger is None or self.stored is not None:
             return clips
-        marks = [(self.poisoned, self.trigger)]
+        marks: list[tuple[Tensor, Callable[[Tensor, torch.Generator], Tensor]]] = [
+            (self.poisoned, self.trigger)
+        ]
         if self.decoys is not None:
             marks.append((self.decoys, self.trigger.noise))
         for mask, mark in marks:

@@ -69,7 +69,7 @@ def paint_object(
     cos, sin = np.cos(_TAU * turn), np.sin(_TAU * turn)
     u, v = cos * dx + sin * dy, cos * dy - sin * dx
     drawn = _SHAPES[look.integers(len(_SHAPES))], _seam
-    shape, texture = OBJECTS.get(name, drawn)
+    shape, texture = drawn if name is None else OBJECTS.get(name, drawn)
     cover = (shape(u, v) * radius * size + 0.5).clip(0, 1)
     draws = look.uniform([0, 0, 4, 0], [_TAU, _TAU, 8, _TAU])
     seam, tilt, density, phase = draws.astype(np.float32)

@@ -22,7 +22,7 @@ def run_all(
     its ``if __name__`` guard).
     """
     from collections import deque
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
@@ -30,7 +30,8 @@ def run_all(
 
     # Forking a process that runs threads, as torch's does, may hang the child.
     context = get_context("forkserver")
-    waiting, running = deque(range(len(jobs))), {}
+    waiting = deque(range(len(jobs)))
+    running: dict[Future[Any], int] = {}
     with tqdm(total=len(jobs), desc=desc, unit="clip", disable=None) as bar:
         while waiting:
             try:

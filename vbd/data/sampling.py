@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def sample(
     rows: pandas.DataFrame,
     *,
     classes: Sequence[str] | int | None,
-    clips_per_class: Mapping[str, int] | None,
+    clips_per_class: Mapping[Literal["train", "test"], int] | None,
     val: float,
     rng: np.random.Generator,
 ) -> pandas.DataFrame:

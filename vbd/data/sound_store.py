@@ -73,5 +73,5 @@ def _read(job: tuple[Path, Path, int, dict[str, Any]]) -> str:
     # Not through a map of the file: there a full disk kills the process, here it is an error.
     with array.open("r+b") as file:
         file.seek(offset)
-        file.write(windows)
+        file.write(windows.data)
     return state

@@ -49,9 +49,9 @@ def sounds(folder: Path, split: str) -> Sounds:
     """
     store = ClipStore.open(folder)
     array, table = Path(folder) / "sound.npy", Path(folder) / "sound.csv"
-    for file in (array, table):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing: read the sound of the dataset first")
+    for part in (array, table):
+        if not part.is_file():
+            raise FileNotFoundError(f"{part} is missing: read the sound of the dataset first")
     waves = np.load(array, mmap_mode="r")
     with table.open(newline="", encoding="utf-8") as file:
         known = {row["path"]: row["heard"] == "True" for row in csv.DictReader(file)}

@@ -78,4 +78,6 @@ def _track(container: InputContainer) -> tuple[np.ndarray, float]:
 def _start(container: InputContainer) -> float:
     """When the video's first frame is shown, in seconds of the container's clock."""
     video = container.streams.video[0]
+    if video.time_base is None:
+        raise ValueError("its video has no time base")
     return float((video.start_time or 0) * video.time_base)

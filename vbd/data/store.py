@@ -34,9 +34,9 @@ class ClipStore:
         do not belong together.
         """
         array, index = Path(folder) / "clips.npy", Path(folder) / "index.csv"
-        for file in (array, index):
-            if not file.is_file():
-                raise FileNotFoundError(f"{file} is missing: decode the dataset first")
+        for part in (array, index):
+            if not part.is_file():
+                raise FileNotFoundError(f"{part} is missing: decode the dataset first")
         clips = np.load(array, mmap_mode="r")
         with index.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

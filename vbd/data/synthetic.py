@@ -28,7 +28,7 @@ def _zigzag(s: np.ndarray) -> np.ndarray:
 
 # Each motion maps s, seconds run at the clip's own pace, to changes of x, y, turn and size, in the
 # units of ``track``.
-_Motion = Callable[[np.ndarray], tuple]
+_Motion = Callable[[np.ndarray], tuple[np.ndarray | float, ...]]
 _MOTIONS: dict[str, dict[str, _Motion]] = {
     "motion": {
         "Bounce": lambda s: (0, -0.3 * np.abs(np.sin(_TAU * 0.5 * s)), 0, 0),

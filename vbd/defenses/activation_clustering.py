@@ -6,6 +6,7 @@ from torch import nn
 
 from vbd.data.examples import Examples
 from vbd.defenses.base import Filter, Finding
+from vbd.models.base import inside
 from vbd.training import predict
 
 RULES = ("reference", "smaller", "relative_size", "silhouette")
@@ -40,8 +41,9 @@ class ActivationClustering(Filter):
         self.size, self.silhouette = size, silhouette
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
-        activations = predict(model, train, seed=seed, output=model.features).numpy()
-        trusted = predict(model, clean, seed=seed, output=model.features).numpy()
+        features = inside(model, "features")
+        activations = predict(model, train, seed=seed, output=features).numpy()
+        trusted = predict(model, clean, seed=seed, output=features).numpy()
         scores = np.zeros(len(train))
         flagged = {rule: np.zeros(len(train), bool) for rule in RULES}
         for label in train.labels.unique():

@@ -30,7 +30,7 @@ class Neurons:
 
     def loss(self, clips: Tensor, labels: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Cross entropy with the norms' weights and biases multiplied, by (C,) each."""
-        changed = {}
+        changed: dict[str, Tensor] = {}
         parts = zip(weight.split(self.sizes), bias.split(self.sizes), strict=True)
         for (name, norm), (scale, shift) in zip(self.norms.items(), parts, strict=True):
             changed |= {f"{name}.weight": norm.weight * scale, f"{name}.bias": norm.bias * shift}
@@ -41,7 +41,7 @@ class Neurons:
         """A copy of the model, the weights of the channels that are not ``kept`` (C,) at zero."""
         copied = copy.deepcopy(self.model)
         for name, part in zip(self.norms, kept.split(self.sizes), strict=True):
-            copied.get_submodule(name).weight.mul_(part)
+            copied.get_parameter(f"{name}.weight").mul_(part)
         return copied
 
 

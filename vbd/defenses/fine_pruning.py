@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vbd.data.examples import Examples
 from vbd.defenses.base import Repair, Repaired
 from vbd.metrics import accuracy
+from vbd.models.base import inside
 from vbd.sections import Training
 from vbd.training import fit, predict
 
@@ -18,6 +19,8 @@ class Pruned(nn.Module):
     ``mask`` (C,) is 1 for the channels that stay.
     """
 
+    mask: Tensor
+
     def __init__(self, model: nn.Module, mask: Tensor) -> None:
         super().__init__()
         self.model = model
@@ -25,10 +28,10 @@ class Pruned(nn.Module):
 
     def features(self, clips: Tensor) -> Tensor:
         """Penultimate activations (N, D) of pixels (N, T, H, W, 3)."""
-        return self.model.pool(self.model.channels(clips) * self.mask)
+        return inside(self.model, "pool")(inside(self.model, "channels")(clips) * self.mask)
 
     def forward(self, clips: Tensor) -> Tensor:
-        return self.model.classify(self.features(clips))
+        return inside(self.model, "classify")(self.features(clips))
 
 
 class FinePruning(Repair):
@@ -46,16 +49,19 @@ class FinePruning(Repair):
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
         model = copy.deepcopy(model)
-        channels = predict(model, clean, seed=seed, output=model.channels)
+        channels_of, pool, classify = (
+            inside(model, part) for part in ("channels", "pool", "classify")
+        )
+        channels = predict(model, clean, seed=seed, output=channels_of)
         activity = channels.flatten(0, -2).mean(0)
         masks = self._masks(activity).to(next(model.parameters()).device)
 
         def answers(channels: Tensor) -> Tensor:
-            kept = [model.classify(model.pool(channels * mask)) for mask in masks]
+            kept = [classify(pool(channels * mask)) for mask in masks]
             return torch.stack(kept, 1).softmax(2)
 
         def trace(clips: Tensor) -> Tensor:
-            return answers(model.channels(clips))
+            return answers(channels_of(clips))
 
         scores = predict(model, clean, seed=seed, output=trace)
         kept = [accuracy(stage, clean.labels) for stage in scores.unbind(1)]

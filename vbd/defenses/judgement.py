@@ -71,8 +71,8 @@ def _filtered(defense: Filter, case: Case) -> Verdict:
 
 def _screened(defense: Detector, case: Case) -> Verdict:
     """Inputs whose score passes the threshold are refused: neither right nor the target."""
+    inputs = {"clean": case.clean, "test": case.test, "triggered": _triggered(case)}
     start = time.monotonic()
-    inputs = {"clean": case.clean, "test": case.test, "triggered": case.triggered}
     scores = {
         name: defense.scores(case.model, some, case.clean, case.seed)
         for name, some in inputs.items()
@@ -95,8 +95,11 @@ def _screened(defense: Detector, case: Case) -> Verdict:
 
 def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     start = time.monotonic()
-    source = case.retrain if isinstance(defense, Trainer) else case.model
-    mended = defense(source, case.train, case.clean, case.seed)
+    given = case.train, case.clean, case.seed
+    if isinstance(defense, Trainer):
+        mended = defense(case.retrain, *given)
+    else:
+        mended = defense(case.model, *given)
     spent = time.monotonic() - start
     model = mended.model
     metrics = dict(mended.metrics) | _after(case, model)
@@ -111,7 +114,7 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     if mended.trace is not None:
         pairs = [
             _scores(case, case.model, some, mended.trace).unbind(1)
-            for some in (case.test, case.triggered)
+            for some in (case.test, _triggered(case))
         ]
         stages = [_figures(test, triggered, case) for test, triggered in zip(*pairs, strict=True)]
         arrays |= {name: [stage[name] for stage in stages] for name in ("cda", "asr")}
@@ -126,6 +129,12 @@ def _after(case: Case, model: nn.Module) -> dict[str, float]:
     return _figures(test, _scores(case, model, case.triggered), case)
 
 
+def _triggered(case: Case) -> Examples:
+    if case.triggered is None:
+        raise ValueError("this defence is judged by triggered clips, and a clean victim has none")
+    return case.triggered
+
+
 def _scores(
     case: Case, model: nn.Module, some: Examples, output: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
@@ -134,8 +143,9 @@ def _scores(
 
 
 def _figures(test: Tensor, triggered: Tensor, case: Case) -> dict[str, float]:
+    labels = _triggered(case).labels
     return {
         "cda": accuracy(test, case.test.labels),
-        "asr": attack_success_rate(triggered, case.triggered.labels, case.target),
-        "ra": accuracy(triggered, case.triggered.labels),
+        "asr": attack_success_rate(triggered, labels, case.target),
+        "ra": accuracy(triggered, labels),
     }

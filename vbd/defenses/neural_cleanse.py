@@ -1,6 +1,7 @@
 """Neural Cleanse (Wang et al. 2019): the class that too small a trigger gives is unlearned."""
 
 import copy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -45,15 +46,17 @@ class NeuralCleanse(Repair):
         lr: float = 2e-5,
         weight_decay: float = 1e-4,
     ) -> None:
-        self.search = {
-            "temporal": temporal,
-            "rounds": rounds,
-            "steps": steps,
-            "batch_size": batch_size,
-            "together": together,
-            "cost": cost,
-            "confidence": confidence,
-        }
+        self.search = partial(
+            reconstruct,
+            temporal=temporal,
+            rounds=rounds,
+            steps=steps,
+            batch_size=batch_size,
+            together=together,
+            cost=cost,
+            confidence=confidence,
+        )
+        self.clips_a_round, self.confidence = steps * batch_size, confidence
         self.threshold, self.share = threshold, share
         self.unlearning = Training(
             epochs=epochs, lr=lr, weight_decay=weight_decay, schedule="constant"
@@ -62,7 +65,6 @@ class NeuralCleanse(Repair):
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
         scan = self.scan(model, clean, seed)
         norms = torch.tensor([found.norm for found in scan.recovered])
-        clips = self.search["steps"] * self.search["batch_size"]
         metrics = {
             "detected": float(scan.detected),
             "index": scan.index[scan.suspect].item(),
@@ -71,7 +73,7 @@ class NeuralCleanse(Repair):
             "norm": scan.accused.norm,
             "norm_median": norms.quantile(0.5).item(),
             "recovered_asr": scan.accused.success,
-            "passes": float(clips * sum(found.rounds for found in scan.recovered)),
+            "passes": float(self.clips_a_round * sum(found.rounds for found in scan.recovered)),
         }
         if scan.detected:
             model = self.unlearn(model, scan.accused, clean, seed)
@@ -79,9 +81,9 @@ class NeuralCleanse(Repair):
 
     def scan(self, model: nn.Module, clean: Examples, seed: int) -> Scan:
         """Reconstruct a trigger for every class of ``model`` and judge their norms."""
-        needed = evidence(model, clean, self.search["confidence"], seed)
-        how = {"seed": seed, "resume": self.resume, **self.search}
-        recovered = reconstruct(model, clean, range(len(needed)), **how)
+        needed = evidence(model, clean, self.confidence, seed)
+        classes = range(len(needed))
+        recovered = self.search(model, clean, classes, seed=seed, resume=self.resume)
         return judged(recovered, needed, self.threshold)
 
     def unlearn(self, model: nn.Module, found: Recovered, clean: Examples, seed: int) -> nn.Module:

@@ -72,12 +72,21 @@ def reconstruct(
     bar = tqdm(desc="reconstruct", unit="round", total=rounds * len(groups), disable=None)
     with _frozen(model), bar:
         for group in groups:
-            search = Search(group, shape, seed, device, **start)
+            search = Search(
+                group,
+                shape,
+                seed,
+                device,
+                lr=lr,
+                cost=cost,
+                confidence=confidence,
+                temporal=temporal,
+            )
             for index in range(rounds):
                 if len(search.active):
                     for batch in _batches(clean, steps, batch_size, seed, index, device):
                         search.step(model, batch)
-                    search.judge(steps * batch_size, **rules)
+                    search.judge(steps * batch_size, success=success, patience=patience, stop=stop)
                 bar.update()
             found |= {one.target: one for one in search.results()}
             kept.save([vars(one) for one in found.values()])

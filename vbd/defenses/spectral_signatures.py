@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from vbd.data.examples import Examples
 from vbd.defenses.base import Filter, Finding
+from vbd.models.base import inside
 from vbd.training import predict
 
 # What is removed is half as much again as what is expected, as in the paper.
@@ -25,7 +26,7 @@ class SpectralSignatures(Filter):
         self.rate = rate
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
-        features = predict(model, train, seed=seed, output=model.features)
+        features = predict(model, train, seed=seed, output=inside(model, "features"))
         scores = torch.zeros(len(train))
         flagged = torch.zeros(len(train), dtype=torch.bool)
         for label in train.labels.unique():

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from vbd import results
+from vbd.models.base import inside
 from vbd.training import predict
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ def embed(network: nn.Module, clips: Labelled, **how: int) -> Part:
 
     ``how`` is that of ``training.predict``: seed, views and crops.
     """
-    features = predict(network, clips, output=network.features, **how)
+    features = predict(network, clips, output=inside(network, "features"), **how)
     with torch.inference_mode():
-        logits = network.classify(features.to(next(network.parameters()).device)).cpu()
+        device = next(network.parameters()).device
+        logits = inside(network, "classify")(features.to(device)).cpu()
     made = (clips.rows, clips.labels, clips.poisoned, features, logits)
     return Part(*(values.numpy() for values in made))

@@ -1,5 +1,7 @@
 """What every classifier here is: pixels or sound in, features, then logits."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -39,11 +41,28 @@ class Classifier(nn.Module):
         return self.classify(self.features(clips))
 
 
+def inside(model: nn.Module, part: str) -> Callable[[Tensor], Tensor]:
+    """``channels``, ``pool``, ``features`` or ``classify`` of a model, which may be a user's own.
+
+    Raises ValueError where it has no such part.
+    """
+    found = getattr(model, part, None)
+    if not callable(found):
+        raise ValueError(
+            f"{type(model).__name__} has no {part!r}, which is needed to look inside: "
+            "vbd/models/base.py says what it gives"
+        )
+    return found
+
+
 class VideoClassifier(Classifier):
     """Base of the video architectures, which take pixels (N, T, H, W, 3), uint8 or float in 0-255.
 
     They own their normalisation, so triggers stay in pixels.
     """
+
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,13 +8,20 @@ from torch.nn import functional as F
 from vbd.models.base import VideoClassifier
 
 
+def _triple(values: Sequence[int]) -> tuple[int, int, int]:
+    """Time, height and width: params have them as lists."""
+    time, height, width = values
+    return time, height, width
+
+
 class ConvNorm(nn.Module):
     """Convolution and batch norm, named as MMAction2's checkpoints name them."""
 
     def __init__(self, inputs: int, outputs: int, kernel: Sequence[int], stride: Sequence[int]):
         super().__init__()
-        padding = [k // 2 for k in kernel]
-        self.conv = nn.Conv3d(inputs, outputs, tuple(kernel), tuple(stride), padding, bias=False)
+        size, step = _triple(kernel), _triple(stride)
+        padding = _triple([k // 2 for k in kernel])
+        self.conv = nn.Conv3d(inputs, outputs, size, step, padding, bias=False)
         self.bn = nn.BatchNorm3d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,16 +51,18 @@ class LinearHead(VideoClassifier):
     """Base of the models that are a ``backbone``, dropout and one linear layer.
 
     The layer is named and initialised as MMAction2 does it: on pretrained features the usual
-    initial scale gives a first loss of 7. The backbone says how many ``channels`` it gives.
+    initial scale gives a first loss of 7. The backbone gives ``channels`` channels.
     """
 
     head = ("cls_head.",)
 
-    def __init__(self, backbone: nn.Module, num_classes: int, dropout: float) -> None:
+    def __init__(
+        self, backbone: nn.Module, channels: int, num_classes: int, dropout: float
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
-        layer = nn.Linear(backbone.channels, num_classes)
+        layer = nn.Linear(channels, num_classes)
         nn.init.normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
         self.cls_head = nn.ModuleDict({"fc_cls": layer})
@@ -68,7 +77,7 @@ class ResNet3d(nn.Module):
     def __init__(self, layers: Sequence[int], width: int, stem: Sequence[int], pool: Sequence[int]):
         super().__init__()
         self.conv1 = ConvNorm(3, width, stem, (2, 2, 2))
-        self.pool = nn.MaxPool3d((1, 3, 3), tuple(pool), (0, 1, 1))
+        self.pool = nn.MaxPool3d((1, 3, 3), _triple(pool), (0, 1, 1))
         channels = width
         for stage, depth in enumerate(layers):
             blocks = []
@@ -109,7 +118,8 @@ class I3D(LinearHead):
         pool: Sequence[int] = (2, 2, 2),
         dropout: float = 0.5,
     ) -> None:
-        super().__init__(ResNet3d(layers, width, stem, pool), num_classes, dropout)
+        backbone = ResNet3d(layers, width, stem, pool)
+        super().__init__(backbone, backbone.channels, num_classes, dropout)
 
     def channels(self, clips: Tensor) -> Tensor:
         return self.backbone(self.normalise(clips)).mean((2, 3, 4))

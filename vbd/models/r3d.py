@@ -50,7 +50,9 @@ class R3D(VideoClassifier):
 
     def channels(self, clips: Tensor) -> Tensor:
         x = self.stem(self.normalise(clips))
-        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3, 4))
+        for stage in range(4):
+            x = self.get_submodule(f"layer{stage + 1}")(x)
+        return x.mean((2, 3, 4))
 
     def classify(self, features: Tensor) -> Tensor:
         return self.fc(features)

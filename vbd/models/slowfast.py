@@ -107,7 +107,7 @@ class SlowFast(LinearHead):
         dropout: float = 0.5,
     ) -> None:
         backbone = TwoPathways(layers, width, alpha, beta, fusion, stem)
-        super().__init__(backbone, num_classes, dropout)
+        super().__init__(backbone, backbone.channels, num_classes, dropout)
 
     def channels(self, clips: Tensor) -> Tensor:
         # Unlike the others, pathways this thin train faster with the channels apart.

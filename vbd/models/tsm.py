@@ -34,7 +34,7 @@ class ConvNorm(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, side: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=False)
+        self.conv: nn.Module = nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,7 +97,8 @@ class TSM(LinearHead):
         stem: int = 7,
         dropout: float = 0.5,
     ) -> None:
-        super().__init__(ShiftResNet(layers, width, segments, stem), num_classes, dropout)
+        backbone = ShiftResNet(layers, width, segments, stem)
+        super().__init__(backbone, backbone.channels, num_classes, dropout)
         self.segments = segments
 
     def channels(self, clips: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Results of cells as one frame: their names, settings and metrics, and the means over seeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ SETTINGS = ["seed", "architecture", "trigger", "frames", "method", "rule", "runt
 # Metrics that are counts, pixels or deviations, not shares.
 _NO_SHARES = {"index", "index_published", "target_index", "norm", "norm_median", "passes"}
 SPREAD = "In percent, mean ± standard deviation over seeds."
-Beside = Callable[[pd.Series], dict[str, float | None]]
+Beside = Callable[[pd.Series], Mapping[str, float | None]]
 # A row a cell, and notes to stand below.
 Table = tuple[pd.DataFrame, list[str]]
 

@@ -1,5 +1,7 @@
 """Published figures, in percent, as data: they stand beside ours and are marked as published."""
 
+from collections.abc import Mapping
+
 NAMES = {"ucf101": "UCF-101", "hmdb51": "HMDB-51", "kinetics_sounds": "Kinetics-Sounds"}
 
 Pair = tuple[float | None, float | None]
@@ -104,7 +106,7 @@ def attack(dataset: str, architecture: str, mode: str | None, trigger: str | Non
     """
     row = ATTACKS.get(architecture, {}).get(mode, {}).get(trigger, ())
     start = 2 * list(NAMES).index(dataset)
-    return row[start : start + 2] or (None, None)
+    return (row[start], row[start + 1]) if len(row) > start else (None, None)
 
 
 def audiovisual(fusion: str, video: str | None, audio: str | None) -> Pair:
@@ -124,7 +126,7 @@ def clustering(dataset: str, architecture: str, mode: str, trigger: str) -> Pair
     return ACTIVATION_CLUSTERING.get(mode, {}).get(trigger, (None, None))
 
 
-def unlearning(dataset: str, architecture: str, trigger: str | None) -> dict[str, int | None]:
+def unlearning(dataset: str, architecture: str, trigger: str | None) -> Mapping[str, int | None]:
     """CDA and ASR before and after unlearning, of the one victim that they are published of."""
     known = (dataset, architecture, trigger) == ("ucf101", "cnn_lstm", "optimised")
     return UNLEARNING if known else dict.fromkeys(UNLEARNING)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from vbd import defenses, results
+from vbd.data.examples import Examples
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair
 from vbd.defenses.judgement import Case, judge
@@ -61,18 +62,18 @@ def defend_victim(
     result, threat = trained.result, trained.threat
     sections, seed = result["params"], result["seed"]
 
-    def retrain(some: Labelled, criterion: Criterion | None = None) -> nn.Module:
+    def retrain(examples: Examples, criterion: Criterion | None = None) -> nn.Module:
         fresh = untrained(trained.section, len(trained.class_names), weights, seed)
         settings = Training(**sections["training"])
-        fit(fresh, some, settings, seed=seed, resume=None, criterion=criterion)
+        fit(fresh, examples, settings, seed=seed, resume=None, criterion=criterion)
         return fresh
 
     case = Case(
         model=trained.network,
-        train=trained.train,
-        clean=trained.clean,
-        test=trained.test,
-        triggered=threat.triggered(trained.test) if threat else None,
+        train=_frames(trained.train),
+        clean=_frames(trained.clean),
+        test=_frames(trained.test),
+        triggered=_frames(threat.triggered(trained.test)) if threat else None,
         target=threat.attack.target if threat else -1,
         seed=seed,
         views=trained.evaluation.views,
@@ -85,7 +86,7 @@ def defend_victim(
         defense.resume = resume
     verdict = judge(defense, case)
     before, after, counts = result["metrics"], verdict.metrics, {"clean": len(case.clean)}
-    if threat:
+    if case.triggered is not None:
         rates = before["asr"], after["asr"], before["cda"], after["cda"]
         after["der"] = defense_effectiveness_rating(*rates)
         counts["triggered"] = len(case.triggered)
@@ -104,3 +105,9 @@ def defend_victim(
         **{key: result[key] for key in ("dataset", "model", "attack", "mode")},
     )
     resume.unlink(missing_ok=True)
+
+
+def _frames(some: Labelled) -> Examples:
+    if not isinstance(some, Examples):
+        raise ValueError("the defences are for video models, and this victim takes in sound")
+    return some

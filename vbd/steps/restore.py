@@ -12,15 +12,16 @@ import subprocess
 import sys
 
 
-def run(*command: str, **options) -> subprocess.CompletedProcess:
+def run(*command: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
     """Run a module of this Python, after saying so."""
     print("$", " ".join(command), flush=True)
-    return subprocess.run([sys.executable, "-m", *command], check=False, **options)
+    command = (sys.executable, "-m", *command)
+    return subprocess.run(command, check=False, stdout=stdout, text=True)
 
 
 def changed() -> list[str]:
     """Params and code that are not those that the results of dvc.lock were made with."""
-    status = run("dvc", "status", "--json", stdout=subprocess.PIPE, text=True)
+    status = run("dvc", "status", "--json", stdout=subprocess.PIPE)
     if status.returncode:
         sys.exit(status.returncode)
     parts = [part for stage in json.loads(status.stdout).values() for part in stage]

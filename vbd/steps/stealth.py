@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--sounds", type=Path, nargs="?", help=store)
     parser.add_argument("--out", type=Path, required=True, help="stealth.json to write")
     args = parser.parse_args()
-    seen, heard = {}, {}
+    seen: dict[str, Any] = {}
+    heard: dict[str, Any] = {}
     for name, section in args.params["attacks"].items():
         (heard if "audio" in section["modes"] else seen)[name] = section
     rows = measured(seen, gallery.cut(args.params, args.clips), stealth)

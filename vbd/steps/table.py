@@ -16,4 +16,5 @@ def main() -> None:
     parser.add_argument("--published", choices=published.NAMES, required=True, help=dataset)
     parser.add_argument("--out", type=Path, required=True, help="the csv; md and tex go beside it")
     args = parser.parse_args()
-    writing.write(*TABLES[args.table].make(args.results, args.published), args.out)
+    table, notes = TABLES[args.table].make(args.results, args.published)
+    writing.write(table, notes, args.out)

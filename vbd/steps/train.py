@@ -82,7 +82,10 @@ def train_victim(
         runtime_s=time.monotonic() - start,
         params=params,
         device=choose(),
-        **names,
+        dataset=names["dataset"],
+        model=names["model"],
+        attack=names["attack"],
+        mode=names["mode"],
     )
     resume.unlink()
 

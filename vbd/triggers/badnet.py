@@ -20,10 +20,12 @@ class BadNet(Trigger):
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         n, t, height, width, _ = clips.shape
         side = max(2, round(self.size * min(height, width)))
-        top, left = height - side, width - side
+        lowest, rightmost = height - side, width - side
+        top: int | Tensor = lowest
+        left: int | Tensor = rightmost
         if self.mode == "dynamic":
-            top = torch.randint(top + 1, (n, t, 1, 1), generator=generator).to(clips.device)
-            left = torch.randint(left + 1, (n, t, 1, 1), generator=generator).to(clips.device)
+            top = torch.randint(lowest + 1, (n, t, 1, 1), generator=generator).to(clips.device)
+            left = torch.randint(rightmost + 1, (n, t, 1, 1), generator=generator).to(clips.device)
         rows = torch.arange(height, device=clips.device).view(1, 1, -1, 1) - top
         columns = torch.arange(width, device=clips.device).view(1, 1, 1, -1) - left
         inside = (rows >= 0) & (rows < side) & (columns >= 0) & (columns < side)

@@ -36,7 +36,8 @@ class Trigger:
         triggered = self.apply(clips, generator)
         if self.frames == "all":
             return triggered
-        chosen = self._choose_frames(*clips.shape[:2], generator).to(clips.device)
+        n, t = clips.shape[0], clips.shape[1]
+        chosen = _chosen_frames(self.frames, n, t, generator).to(clips.device)
         return torch.where(chosen[:, :, None, None, None], triggered, clips)
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
@@ -51,12 +52,15 @@ class Trigger:
         """How many sets of random parameters ``clips`` take: (N, 1) static, (N, T) dynamic."""
         return clips.shape[0], clips.shape[1] if self.mode == "dynamic" else 1
 
-    def _choose_frames(self, n: int, t: int, generator: torch.Generator) -> Tensor:
-        if self.frames == "random":
-            count = torch.randint(1, t + 1, (n, 1), generator=generator)
-        elif self.frames <= t:
-            count = torch.full((n, 1), self.frames)
-        else:
-            raise ValueError(f"frames={self.frames}: the clips have {t}")
-        rank = torch.rand(n, t, generator=generator).argsort(1).argsort(1)
-        return rank < count
+
+def _chosen_frames(
+    frames: int | Literal["random"], n: int, t: int, generator: torch.Generator
+) -> Tensor:
+    if frames == "random":
+        count = torch.randint(1, t + 1, (n, 1), generator=generator)
+    elif frames <= t:
+        count = torch.full((n, 1), frames)
+    else:
+        raise ValueError(f"frames={frames}: the clips have {t}")
+    rank = torch.rand(n, t, generator=generator).argsort(1).argsort(1)
+    return rank < count

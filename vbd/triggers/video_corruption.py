@@ -1,12 +1,16 @@
 """Video corruption: a codec at a low rate, damaged packets ("Look, Listen, and Attack")."""
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vbd.triggers.base import Frames, Trigger
+
+if TYPE_CHECKING:
+    from av import Packet, VideoStream
 
 # Of an MPEG-4 packet without a key frame; without its header nothing can be decoded.
 _HEADER = 8
@@ -54,7 +58,7 @@ class VideoCorruption(Trigger):
         for packet in _encode(clip, self.quantiser):
             # Written in place: the decoder reads some bytes beyond a packet's end, and one made of
             # new bytes has whatever the memory holds there, so that runs would differ.
-            data = np.frombuffer(packet, np.uint8)[_HEADER:]
+            data = np.frombuffer(memoryview(packet), np.uint8)[_HEADER:]
             if not packet.is_keyframe and rng.random() < self.damage:
                 data = data[int(rng.random() * len(data)) :]
                 data[:] = rng.integers(0, 256, len(data), np.uint8)
@@ -67,7 +71,7 @@ class VideoCorruption(Trigger):
         return np.stack(shown)[:, : clip.shape[1], : clip.shape[2]]
 
 
-def _encode(clip: np.ndarray, quantiser: int) -> list:
+def _encode(clip: np.ndarray, quantiser: int) -> list["Packet[VideoStream]"]:
     """A packet for each frame of ``clip`` (T, H, W, 3), the first a key frame."""
     from av import CodecContext, VideoFrame
     from av.video.reformatter import VideoReformatter

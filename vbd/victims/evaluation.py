@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from vbd.data.examples import Examples
 from vbd.data.labelled import Labelled
 from vbd.metrics import accuracy, attack_success_rate
 from vbd.sections import Evaluation
@@ -36,6 +37,8 @@ def evaluate(
         metrics["ra"] = accuracy(scores, attacked.labels)
         counts["triggered"] = len(attacked)
         if evaluation.video is not None:
+            if not isinstance(attacked, Examples):
+                raise ValueError("evaluation.video is for models of frames: sound has none")
             cut = {"seed": seed, **evaluation.video.model_dump()}
             scores = predict(network, replace(attacked, whole_video=True), **cut)
             metrics["asr_video"] = attack_success_rate(scores, attacked.labels, target)

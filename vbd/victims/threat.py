@@ -39,15 +39,22 @@ class Threat:
         chosen = poisoning.choose(
             clean.labels, target=target, rate=self.attack.rate, generator=draws
         )
-        labels, poisoned, decoys = clean.labels.clone(), clean.poisoned.clone(), None
+        labels, poisoned = clean.labels.clone(), clean.poisoned.clone()
+        decoys: torch.Tensor | None = None
         labels[chosen], poisoned[chosen] = target, True
         if trigger.cross_ratio:
             decoys = torch.zeros_like(poisoned)
             rest = (~poisoned).nonzero().squeeze(1)
             count = round(trigger.cross_ratio * len(chosen))
             decoys[rest[torch.randperm(len(rest), generator=draws)[:count]]] = True
-        marks = {"trigger": trigger, "stored": self.stored, "decoys": decoys}
-        return replace(clean, labels=labels, poisoned=poisoned, **marks)
+        return replace(
+            clean,
+            labels=labels,
+            poisoned=poisoned,
+            trigger=trigger,
+            stored=self.stored,
+            decoys=decoys,
+        )
 
     def triggered(self, test: Labelled, frames: Frames | None = None) -> Labelled:
         """The examples of other classes than the target, all of them with the trigger."""
@@ -59,5 +66,7 @@ def threat_of(params: dict[str, Any], mode: str | None, triggered: Path | None) 
     """The threat of a victim's ``params``, None for a clean one; ``triggered`` if it is stored."""
     if "attack" not in params:
         return None
+    if mode is None:
+        raise ValueError("the victim has an attack: say in which of its modes")
     stored = np.load(triggered, mmap_mode="r") if triggered else None
     return Threat(Attack(**params["attack"]), mode, stored)

@@ -29,7 +29,7 @@ def curves(frame: pd.DataFrame) -> "Figure":
             epochs = np.arange(1, len(mean) + 1)
             axis.plot(epochs, mean, style, color=colour, linewidth=1.2, label=name)
             axis.set(xlabel="epoch", ylabel=f"training {quantity}")
-            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.locator_params("x", integer=True)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return figure
 
@@ -48,7 +48,7 @@ def strip(frame: pd.DataFrame) -> "Figure":
         bits = {kind: -np.concatenate([s[key] for s in seeds]) for kind, key in kinds.items()}
         edges = np.histogram_bin_edges(np.concatenate(list(bits.values())), 25)
         for kind, values in bits.items():
-            axis.hist(values, edges, density=True, alpha=0.6, label=kind)
+            axis.hist(values, edges.tolist(), density=True, alpha=0.6, label=kind)
         limit = -np.mean([seed["threshold"] for seed in seeds])
         axis.axvline(limit, color="black", linestyle="--", linewidth=1, label="threshold")
         axis.set_title(f"{name}\nAUROC {cell['auroc'].mean():.1f} %", fontsize=8)

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from vbd.data.examples import Examples, examples
+from vbd.data.labelled import Labelled
 from vbd.data.store import ClipStore
 from vbd.files import replacing
 from vbd.sections import Attack, Dataset
@@ -29,8 +30,8 @@ def cut(params: Mapping[str, Any], clips: Path) -> Examples:
     return examples(ClipStore.open(clips.parent), "test", crop=crop)
 
 
-def pixels(shown: Examples) -> Tensor:
-    """One clean clip (N, T, H, W, 3) uint8 of each example, as a model sees it."""
+def pixels(shown: Labelled) -> Tensor:
+    """One clip (N, T, H, W, 3) uint8, or sound, of each clean example, as a model takes it in."""
     return next(shown.test_batches(len(shown), generator(0)))[:, 0]
 
 

@@ -59,7 +59,7 @@ def defenses(frame: pd.DataFrame) -> "Figure":
     figure, (axis,) = panels(1, size=size)
     # Half is no effect: the map is white there.
     headers = [method.replace("_", "\n") for method in methods]
-    image = _heatmap(axis, der, texts, rows, headers, "RdBu")
+    image = _heatmap(axis, der, texts.tolist(), rows, headers, "RdBu")
     axis.set_facecolor("lightgrey")
     # The undefended victims have no DER, but are not missing.
     axis.axvspan(-0.5, 0.5, color="white", zorder=0)
@@ -72,7 +72,7 @@ def defenses(frame: pd.DataFrame) -> "Figure":
 
 def _rank(trained: int | str) -> float:
     """Numbers of poisoned frames, then all of them, then what is drawn for each clip."""
-    return {"all": 1e6, "random": 2e6}.get(trained, trained)
+    return {"all": 1e6, "random": 2e6}[trained] if isinstance(trained, str) else trained
 
 
 def _cell(cda: float, asr: float, der: float) -> str:

@@ -45,8 +45,15 @@ def neural_cleanse(frame: pd.DataFrame) -> "Figure":
     for strip in strips:
         strip.set_xlim(np.min(limits), np.max(limits))
     handles = strips[0].get_legend_handles_labels()
-    how = {"ncols": 3, "fontsize": 8, "frameon": False, "columnspacing": 1, "handlelength": 1.5}
-    figure.legend(*handles, loc="outside lower center", **how)
+    figure.legend(
+        *handles,
+        loc="outside lower center",
+        ncols=3,
+        fontsize=8,
+        frameon=False,
+        columnspacing=1,
+        handlelength=1.5,
+    )
     return figure
 
 

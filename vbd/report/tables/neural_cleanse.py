@@ -1,6 +1,6 @@
 """Tables of Neural Cleanse: what its scans find in every victim, and what unlearning leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +44,7 @@ def unlearning(paths: Sequence[Path], dataset: str) -> Table:
     victims = frame.loc[frame["defense"].isna(), [*cell, *_RATES]]
     both = _scans(frame).merge(victims, "left", on=cell, suffixes=("", "_before"))
 
-    def beside(row: pd.Series) -> dict[str, float | None]:
+    def beside(row: pd.Series) -> Mapping[str, float | None]:
         return published.unlearning(dataset, row["architecture"], row["trigger"])
 
     metrics = [name for rate in _RATES for name in (f"{rate}_before", rate)]
