@@ -104,11 +104,11 @@ def uses(defense, method):
 # Their results, by kind: contents.py says which of them a table or figure is made from -----------
 
 
-def baselines(dataset=None, model=None):
-    """Results of the clean models, of one dataset and model or of all."""
-    return files(
-        "baseline", "result.json", only(cells("datasets", "models"), dataset, model)
-    )
+def baselines(dataset=None, model=None, modality=None):
+    """Results of the clean models: of a dataset, a model, those that see or those that hear."""
+    found = only(cells("datasets", "models"), dataset, model)
+    chosen = [c for c in found if modality in (None, CONFIG.models[c[1]].modality)]
+    return files("baseline", "result.json", chosen)
 
 
 def attacked(dataset=None, model=None, mode=None):

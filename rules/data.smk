@@ -8,6 +8,7 @@ rule render:
         videos=directory(at("data", "videos")),
     log:
         log_of("data", "render"),
+    priority: 2
     # As many as there are up to 16: nothing else can run before there are clips.
     threads: 16
     params:
@@ -35,6 +36,8 @@ rule decode:
         summary=at("data", "summary.json"),
     log:
         log_of("data", "decode"),
+    # Before all training: it takes all cores, and would keep some idle until they are all free.
+    priority: 2
     threads: 16
     params:
         # What a model sees of a stored clip is decided later, and must not decode all of them again.

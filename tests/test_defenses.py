@@ -83,7 +83,7 @@ def test_a_defence_repeats_itself_and_knows_no_more_than_a_defender(name):
         assert np.array_equal(one.arrays[key], hidden.arrays[key]), key
 
 
-@pytest.mark.parametrize("name", ["strip", "fine_pruning"])
+@pytest.mark.parametrize("name", ["activation_clustering", "strip", "fine_pruning"])
 def test_what_only_triggered_clips_can_judge_says_so_of_a_clean_victim(name):
     with pytest.raises(ValueError, match="a clean victim has none"):
         judge(defense(name), replace(planted(backdoor=False), triggered=None))

@@ -42,6 +42,7 @@ LIBRARIES = (
 )
 IDLE_S = 10  # after so long without a step the server ends
 PATIENCE_S = 100  # how long a step waits for the server's imports
+TRIES = 100  # to reach a server, a hundredth of a second apart
 GRACE_S = 3  # what an interrupted step has to tidy up
 
 
@@ -74,11 +75,14 @@ def _ask(script: list[str]) -> socket.socket | None:
     address = _address()
     server = socket.socket(socket.AF_UNIX)
     server.settimeout(PATIENCE_S)
-    try:
-        server.connect(address)
-    except ConnectionRefusedError:
-        _start(address)
-        server.connect(address)
+    for _ in range(TRIES):
+        try:
+            server.connect(address)
+            break
+        except ConnectionRefusedError:
+            # There is none, or another step has just named one that does not listen yet.
+            _start(address)
+            time.sleep(0.01)
     if not _is_mine(server) or not server.recv(1):
         return None
     server.settimeout(None)

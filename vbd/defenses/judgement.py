@@ -55,6 +55,7 @@ def judge(defense: Defense, case: Case) -> Verdict:
 
 def _filtered(defense: Filter, case: Case) -> Verdict:
     """The model is trained again without the clips that are held for poisoned."""
+    _triggered(case)  # raises for a clean victim: of its clips no share could be found
     start = time.monotonic()
     found = defense(case.model, case.train, case.clean, case.seed)
     model = case.retrain(case.train.subset(~found.flagged)) if found.flagged.any() else case.model

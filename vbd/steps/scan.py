@@ -5,8 +5,8 @@ A class that takes a much smaller one than the others is suspect. Expect a clear
 triggers that sit in one place of the frame; those that move or cover it can escape. A scan that was
 killed goes on where it stopped.
 
-  python scripts/scan.py model.safetensors clips/ --out scan/
-  python scripts/scan.py model.safetensors clips/ --out scan/ --repair mended.safetensors
+  vbd scan model.safetensors clips/ --out scan/
+  vbd scan model.safetensors clips/ --out scan/ --repair mended.safetensors
 
 The JSON card beside the model (model.json) names its architecture, its classes, and how its clips
 are cut. clips/ holds videos in one sub-folder a class, or it is a clip store, whose split "val" is

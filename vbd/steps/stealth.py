@@ -32,6 +32,8 @@ def main() -> None:
     heard: dict[str, Any] = {}
     for name, section in args.params["attacks"].items():
         (heard if "audio" in section["modes"] else seen)[name] = section
+    if heard and not args.sounds:
+        parser.error(f"--sounds: needed for {', '.join(heard)}, which are on the sound")
     rows = measured(seen, gallery.cut(args.params, args.clips), stealth)
     if heard:
         rows += measured(heard, sounds(args.sounds.parent, "test"), audible)
