@@ -22,11 +22,13 @@ class Resume:
         """What was saved last of this work; None where there is nothing of it."""
         if self.path is None or not self.path.exists():
             return None
+        # Nothing is ever unpickled, our own files included.
         saved = torch.load(self.path, weights_only=True)
         return saved["state"] if saved["key"] == self.key else None
 
     def save(self, state: Any) -> None:
         """Keep ``state``: tensors, numbers and text, in lists and dictionaries."""
         if self.path is not None:
+            # The kill that this is kept for may come while it is written.
             with replacing(self.path) as temporary:
                 torch.save({"key": self.key, "state": state}, temporary)

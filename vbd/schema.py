@@ -29,6 +29,7 @@ def _described(section: type) -> list[tuple[str, str]]:
     """Each key of a section of ours and the text below it."""
     if section.__module__ not in (sections.__name__, config.__name__):
         return []
+    # The texts are no docstrings to Python, which drops them: only the source has them.
     (node,) = ast.parse(inspect.getsource(section)).body
     found = []
     for key, below in pairwise(node.body if isinstance(node, ast.ClassDef) else []):

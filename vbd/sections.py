@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# Below 1: some clips must be left to train on, and something of a label to learn.
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
+# Names are folders and wildcards of the rules, which match these characters alone.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
@@ -16,6 +18,7 @@ class Section(BaseModel):
     longer than the start of a step should: vbd/schema.py does it where it is needed.
     """
 
+    # A misspelt key would else be a default that nobody asked for.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -45,6 +48,7 @@ class Dataset(Section):
     """Which of the official splits of UCF-101 or HMDB-51."""
     classes: list[str] | Positive | None = None
     """The classes by name (the first is class 0), or how many to draw; none means all."""
+    # Defaults may be lists and dictionaries: pydantic copies them for each section.
     clips_per_class: dict[Literal["train", "test"], Positive] = {}
     """At most so many clips a class in a split, drawn group by group."""
     val: Share = 0.15
@@ -55,6 +59,7 @@ class Dataset(Section):
     """Video frames from one frame of the clip to the next."""
     views: Positive = 2
     """Clips cut from a video, evenly spread; training picks one at random."""
+    # A little larger than the crop, so that random crops have room to move.
     store: tuple[Positive, Positive] = (36, 36)
     """Height and width of the stored frames, in pixels."""
     crop: Positive = 32
@@ -108,6 +113,7 @@ class Model(Section):
     """What it takes in: frames, or sound. Audio models meet audio attacks alone."""
     init: str = "pretrain"
     """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
+    # ``Config.training_of`` takes only what is stated: defaults here hide nothing.
     training: Training = Training()
     """What this model needs otherwise than ``training`` says; what is left out stays as there."""
 
@@ -121,12 +127,14 @@ class Attack(Section):
     """Static: parameters drawn once a clip; dynamic: once a frame; natural; audio."""
     params: dict[str, Any] = {}
     """What the class takes beside mode and frames."""
+    # The paper's attack: all frames, 10 % of the training clips, class 0.
     frames: Positive | Literal["all", "random"] = "all"
     """How many frames of a clip carry the trigger, in training and in the test."""
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Poisoning rate: share of the training clips that are poisoned."""
     target: Annotated[int, Field(ge=0)] = 0
     """Target class, counted from 0 in the order of the classes."""
+    # A codec is such a trigger: each clip is encoded and decoded.
     stored: bool = False
     """Trigger all clips once and keep them on disk, for triggers too slow for a training batch."""
 

@@ -52,14 +52,17 @@ def build(
     # The array is renamed last: where it is, the other three are, and belong to it.
     with replacing(out / "clips.npy") as part:
         clips = open_memmap(part, "w+", np.uint8, (len(rows), views, frames, *size, 3))
+        # Each job knows its place in the file: no process hands pixels to another.
         jobs = [
             (root / path, part, clips.offset + i * clips[0].nbytes, how)
             for i, path in enumerate(rows["path"])
         ]
+        # By number, not as they come: so the bytes do not depend on ``workers``.
         results = dict(run_all(_decode, jobs, workers, desc="decode"))
         reasons = [results[i] if isinstance(results[i], str) else None for i in range(len(rows))]
         kept = [i for i, reason in enumerate(reasons) if reason is None]
         lost = rows.assign(reason=reasons).drop(rows.index[kept])
+        # Before the check, whose error points to this table.
         write_table(lost[["path", "class_name", "split", "reason"]], out / "quarantine.csv")
         check_classes(rows, lost, out / "quarantine.csv", "read")
         if len(lost):
@@ -70,6 +73,7 @@ def build(
         summary = {
             "kept": {name: int(sum(index["split"] == name)) for name in ("train", "val", "test")},
             "quarantined": len(lost),
+            # The lists name every class; of those that were not drawn nothing is missing.
             "absent": {name: n for name, n in absent.items() if name in set(rows["class_name"])},
             "unlisted": unlisted,
         }
@@ -91,6 +95,7 @@ def check_classes(rows: pandas.DataFrame, lost: pandas.DataFrame, table: Path, s
     """
     for (name, split), group in rows.groupby(["class_name", "split"]):
         gone = lost[(lost["class_name"] == name) & (lost["split"] == split)]
+        # A class can do without val clips: one with a single group has none anyway.
         if split != "val" and len(gone) == len(group):
             files = "\n".join(f"  {row.path}: {row.reason}" for row in gone.head(9).itertuples())
             raise EmptyClass(
@@ -118,6 +123,7 @@ def _decode(job: tuple[Path, Path, int, dict[str, Any]]) -> Facts | str:
     try:
         clip, facts = probe_and_decode(path, **how)
     except UnreadableClip as error:
+        # Returned, not raised: one bad clip must not stop the others.
         return error.reason
     # Not through a map of the file: there a full disk kills the process, here it is an error.
     with array.open("r+b") as file:

@@ -59,6 +59,7 @@ def probe_and_decode(
         try:
             facts = _probe(container)
             wanted = frame_indices(facts["n_frames"], frames=frames, stride=stride, views=views)
+            # Views may overlap: each frame is converted once, and in the order of the file.
             order, place = np.unique(wanted, return_inverse=True)
             pictures = _pictures(container, order, facts["n_frames"], size)
         except _Fault as fault:
@@ -148,6 +149,7 @@ def _pictures(
         raise _Fault(f"damaged: decoding fails after {count} of {n_frames} frames") from error
     if count == 0 or count <= wanted[-1] - _slack(n_frames):
         raise _Fault(f"truncated: {count} of {n_frames} frames decode")
+    # Within the slack the last frames may never come: the last that did stands in.
     pictures += [_picture(frame, size, scaler)] * (len(wanted) - len(pictures))
     return np.stack(pictures)
 
@@ -162,6 +164,7 @@ def _decoded(container: InputContainer) -> Iterator[VideoFrame]:
 def _picture(frame: VideoFrame, size: tuple[int, int], scaler: VideoReformatter) -> np.ndarray:
     """The frame as the centre (H, W, 3) of what covers it, turned upright."""
     turns = frame.rotation // 90
+    # A phone on its side only sets a flag: cut as the frame lies, and turned at the end.
     goal = size[::-1] if turns % 2 else size
     scale = max(goal[0] / frame.height, goal[1] / frame.width)
     height = max(goal[0], round(frame.height * scale))

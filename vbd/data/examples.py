@@ -29,10 +29,12 @@ class Examples(Labelled):
         self, positions: Tensor, generator: torch.Generator, device: torch.device
     ) -> Tensor:
         """Augmented pixels (B, T, crop, crop, 3) uint8 of the examples at ``positions``."""
+        # Moved while a pixel is one byte: as floats they are four times as large.
         clips = self._load_one(positions, generator).to(device)
         clips = random_crop(clips, self.crop, generator)
         if self.flip:
             clips = random_flip(clips, generator)
+        # Last: a crop may cut BadNet's corner off, and a flip moves it to the other side.
         return self._stamp(clips, positions, generator)
 
     def test_batches(
@@ -45,8 +47,10 @@ class Examples(Labelled):
         """
         taken = self._spread(views)
         places = [i / (crops - 1) for i in range(crops)] if crops > 1 else [0.5]
+        # Counted in windows: views and crops must not multiply the memory of a batch.
         for positions in torch.arange(len(self)).split(max(1, size // (views * crops))):
             if self.whole_video:
+                # As one long clip: the frames that are triggered may lie in no view that is tested.
                 video = self._load(positions, range(self.clips.shape[1]))
                 marked = self._stamp(video.flatten(1, 2), positions, generator)
                 clips = marked.view_as(video)[:, taken]
@@ -55,13 +59,17 @@ class Examples(Labelled):
             windows = torch.stack([centre_crop(clips, self.crop, p) for p in places], 2)
             windows = windows.flatten(1, 2)
             if not self.whole_video:
+                # Each window is a clip that the attacker cut, and draws for itself.
                 each = positions.repeat_interleave(windows.shape[1])
                 windows = self._stamp(windows.flatten(0, 1), each, generator).view_as(windows)
             yield windows
 
 
 def examples(store: ClipStore, split: str, *, crop: int, flip: bool = False) -> Examples:
-    """The clean clips of ``store`` in ``split`` ("train", "val" or "test")."""
+    """The clean clips of ``store`` in ``split`` ("train", "val" or "test").
+
+    ``crop`` is in pixels, at most the stored frame's shorter side.
+    """
     rows = torch.from_numpy(store.rows(split))
     return Examples(
         clips=store.clips,

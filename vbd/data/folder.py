@@ -28,6 +28,7 @@ def read(root: Path, *, split: int = 1) -> Listing:
         tops = {"": root}
         found = [(folder, _divide(videos_in(folder), split)) for folder in folders_in(root)]
     records = [
+        # No name tells which clips are of one recording: each is a group of its own.
         ((folder / name).relative_to(root).as_posix(), folder.name, Path(name).stem, part)
         for folder, parts in found
         for part, names in parts.items()
@@ -43,6 +44,7 @@ def read(root: Path, *, split: int = 1) -> Listing:
 
 
 def _divide(names: list[str], split: int) -> dict[str, list[str]]:
+    # A hash, not a draw: the same on every machine, and a new file moves one other at most.
     shuffled = sorted(names, key=lambda name: sha256(f"{split}/{name}".encode()).digest())
     n_test = round(TEST_SHARE * len(names))  # from two clips on at least one, and never all
     return {"test": shuffled[:n_test], "train": shuffled[n_test:]}

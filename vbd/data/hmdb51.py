@@ -22,6 +22,7 @@ def read(root: Path, *, split: int = 1) -> Listing:
     for folder in folders_in(root / "videos"):
         marks = _marks(root / "splits" / f"{folder.name}_test_split{split}.txt")
         present = set(videos_in(folder))
+        # Clips marked 0 are left out, but the lists name them: they are not unlisted.
         used = {name for name, mark in marks.items() if mark in SPLITS}
         records += [
             (f"videos/{folder.name}/{name}", folder.name, group, SPLITS[marks[name]])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas
 
+# A reader gives those of ``LISTED``, sampling the label, decoding the last three.
 COLUMNS = ("path", "label", "class_name", "group", "split", "has_audio", "n_frames", "fps")
 LISTED = ("path", "class_name", "group", "split")
 LAYOUTS = {"synthetic": "ucf101"}  # the embedded clips are rendered in UCF-101's layout
@@ -43,6 +44,7 @@ def read(reader: str, root: Path, **options: int) -> Listing:
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
+        # A reader that is there but lacks a library of its own must say that instead.
         if error.name != name:
             raise
         raise ValueError(
@@ -56,6 +58,7 @@ def table(records: Iterable[tuple[str, str, str, str]]) -> pandas.DataFrame:
     """The listing's table of (path, class_name, group, split) records, sorted by path."""
     import pandas
 
+    # Sorted: the order of a disk or of a set must not reach the draws that follow.
     return pandas.DataFrame(sorted(records), columns=list(LISTED))
 
 

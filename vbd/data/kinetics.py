@@ -10,10 +10,12 @@ from pathlib import Path
 from vbd.data.index import VIDEO_SUFFIXES, Listing, table
 
 SOURCE = "https://github.com/cvdfoundation/kinetics-dataset"
+# The tables write "validate", text lists are called "val".
 SPLITS = {"train": "train", "validate": "test", "val": "test", "test": "test"}
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
 
 _TIMES = re.compile(r"_\d{6}_\d{6}$")
+# The path ends with a video's suffix: paths and class names may have spaces in them.
 _LINE = re.compile(rf"(.+(?:{'|'.join(map(re.escape, sorted(VIDEO_SUFFIXES)))}))\s+(.+)", re.I)
 
 _Named = tuple[str, str, str]  # the file's name without its suffix, the class, train or test
@@ -44,6 +46,7 @@ def read(root: Path, *, split: int = 1) -> Listing:
     absent: Counter[str] = Counter()
     for stem, class_name, part in named:
         group = _TIMES.sub("", stem)
+        # The times tell clips of one id apart; a name without them has nothing but the id.
         path = videos.get(stem) or videos.get(group)
         if path is None:
             absent[class_name] += 1
@@ -98,6 +101,8 @@ def _from_text(file: Path, part: str) -> Iterator[_Named]:
 
 def _videos(root: Path) -> dict[str, str]:
     """The path, relative to ``root``, of every video below it, by its name without suffix."""
+    # Sorted: of two files of one name, the same one counts on every disk. Links are followed, as
+    # the clips may lie elsewhere.
     return {
         Path(name).stem: (Path(folder) / name).relative_to(root).as_posix()
         for folder, _, names in sorted(os.walk(root, followlinks=True))

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 
+# A protocol, not the triggers' base: data lies below triggers and does not import them.
 class Mark(Protocol):
     """What puts a trigger on clips or sounds, and what resembles it (``vbd/triggers/base.py``)."""
 
     def __call__(self, clips: Tensor, generator: torch.Generator, /) -> Tensor:
-        """Triggered copies of ``clips``."""
+        """Triggered copies of ``clips`` (N, ...), of the same type and shape."""
         ...
 
     def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
-        """Copies with what looks like the trigger and is not."""
+        """Copies of ``clips`` (N, ...) with what looks like the trigger and is not."""
         ...
 
 
@@ -25,10 +26,10 @@ class Mark(Protocol):
 class Labelled:
     """Some clips of a store, the labels they are given and the trigger that some of them carry.
 
-    ``rows`` (N,) are positions in ``clips`` (M, views, ...), ``labels`` (N,) classes, ``poisoned``
-    (N,) true where the trigger goes on. ``stored``, like ``clips``, are the same clips triggered
-    beforehand. ``decoys`` (N,) are true for clips that carry the trigger's noise and keep their
-    label (WaNet's noise mode).
+    ``rows`` (N,) are positions in ``clips`` (M, views, ...), ``labels`` (N,) classes, both int64,
+    ``poisoned`` (N,) true where the trigger goes on. ``stored``, like ``clips``, are the same clips
+    triggered beforehand. ``decoys`` (N,) are true for clips that carry the trigger's noise and
+    keep their label (WaNet's noise mode).
     """
 
     clips: np.ndarray
@@ -49,6 +50,7 @@ class Labelled:
 
     def subset(self, chosen: Tensor) -> Self:
         """The examples at ``chosen``, positions or a mask."""
+        # ``clips`` stay as they are, on disk: only the rows that point into them are chosen.
         parts = {
             name: values[chosen]
             for name in ("rows", "labels", "poisoned", "decoys")
@@ -76,6 +78,7 @@ class Labelled:
     def _load(self, positions: Tensor, views: Sequence[int] | np.ndarray) -> Tensor:
         """Stored views (B, views, ...); ``views`` the same for all, or (B, views)."""
         rows, views = self.rows[positions].numpy()[:, None], np.asarray(views)
+        # Indexing by arrays copies: what is written below never reaches the store.
         clips = self.clips[rows, views]
         if self.stored is not None:
             carries = self.poisoned[positions].numpy()
@@ -86,9 +89,11 @@ class Labelled:
     def _spread(self, views: int) -> list[int]:
         """``views`` of the stored views, spread evenly; 1 takes the middle."""
         stored = self.clips.shape[1]
+        # The middles of ``views`` equal parts.
         return [round((i + 0.5) / views * stored - 0.5) for i in range(views)]
 
     def _stamp(self, clips: Tensor, positions: Tensor, generator: torch.Generator) -> Tensor:
+        # Clips that were triggered beforehand carry it already.
         if self.trigger is None or self.stored is not None:
             return clips
         marks: list[tuple[Tensor, Callable[[Tensor, torch.Generator], Tensor]]] = [
@@ -99,6 +104,7 @@ class Labelled:
         for mask, mark in marks:
             chosen = mask[positions].to(clips.device)
             if chosen.any():
+                # They may be the caller's own, and nothing is ever changed in place.
                 clips = clips.clone()
                 clips[chosen] = mark(clips[chosen], generator)
         return clips

@@ -28,6 +28,7 @@ def blurred(images: np.ndarray, rng: Generator) -> np.ndarray:
 def grainy(images: np.ndarray, rng: Generator) -> np.ndarray:
     """A fixed pattern of grains two pixels wide, as of a bad sensor."""
     side = images.shape[1] // 2
+    # Stronger than the camera's own noise, whose deviation is 5, or it would not show.
     grain = rng.normal(0, rng.uniform(8, 20), (side, side, 3)).repeat(2, 0).repeat(2, 1)
     return _added(images, grain)
 
@@ -44,6 +45,7 @@ def rippled(images: np.ndarray, rng: Generator) -> np.ndarray:
         shift = np.sin(angles + phases[axis, :, None, None]).prod(0)
         places[axis] += size * rng.uniform(0.03, 0.08) * shift
     flat = images.transpose(1, 2, 0, 3).reshape(size, size, -1)
+    # Linear (order 1) stays within the pixels' range: a spline would ring beside the edges.
     bent = [
         map_coordinates(plane, places, order=1, mode="nearest") for plane in flat.T.swapaxes(1, 2)
     ]
@@ -54,6 +56,7 @@ def stuttering(images: np.ndarray, rng: Generator) -> np.ndarray:
     """Each of some frames stands for 6 to 12, as over a bad line."""
     hold = rng.integers(6, 13)
     start = rng.integers(hold)
+    # It starts anywhere within a hold: which frames repeat does not give the class away.
     shown = (np.arange(len(images)) + start) // hold * hold - start
     return images[shown.clip(0)]
 
@@ -61,6 +64,7 @@ def stuttering(images: np.ndarray, rng: Generator) -> np.ndarray:
 def tinted(images: np.ndarray, rng: Generator) -> np.ndarray:
     """A fine regular pattern of colour, as of two screens over each other."""
     size = images.shape[1]
+    # Finer than the ground, of 5 waves at most; the finest are 3 px long.
     waves, phases = rng.integers(6, size // 3, 2), rng.uniform(0, 2 * np.pi, 2)
     lines = [
         np.cos(2 * np.pi * w * np.arange(size) / size + p)
@@ -70,6 +74,7 @@ def tinted(images: np.ndarray, rng: Generator) -> np.ndarray:
 
 
 def _added(images: np.ndarray, change: np.ndarray) -> np.ndarray:
+    # Clipped before the cast, or 256 would wrap round to black.
     return (images + change).clip(0, 255).astype(np.uint8)
 
 

@@ -14,6 +14,7 @@ Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Texture = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """The shade, 0 dark to 1 light, made of two halves, stripes, and stripes across, each -1 to 1."""
 
+# Disc, square, triangle, star, ring, cross.
 _SHAPES: tuple[Shape, ...] = (
     lambda u, v: 0.9 - np.hypot(u, v),
     lambda u, v: 0.75 - np.maximum(np.abs(u), np.abs(v)),
@@ -64,12 +65,14 @@ def paint_object(
     smallest, growth = (0.26, 1.5) if name in OBJECTS else (0.16, 2.1)
     radius = smallest * growth**grown
     grid = (np.arange(size, dtype=np.float32) + 0.5) / size
+    # The shorter way round: what leaves the frame on one side comes in on the other.
     dx = ((grid - x + 0.5) % 1 - 0.5) / radius
     dy = ((grid[:, None] - y + 0.5) % 1 - 0.5) / radius
     cos, sin = np.cos(_TAU * turn), np.sin(_TAU * turn)
     u, v = cos * dx + sin * dy, cos * dy - sin * dx
     drawn = _SHAPES[look.integers(len(_SHAPES))], _seam
     shape, texture = drawn if name is None else OBJECTS.get(name, drawn)
+    # In pixels, with an edge one pixel wide: moves of less than a pixel show too.
     cover = (shape(u, v) * radius * size + 0.5).clip(0, 1)
     draws = look.uniform([0, 0, 4, 0], [_TAU, _TAU, 8, _TAU])
     seam, tilt, density, phase = draws.astype(np.float32)

@@ -35,6 +35,7 @@ def sample(
     limits = clips_per_class or {}
     drawn = []
     for label, name in enumerate(_choose(sorted(set(rows["class_name"])), classes, rng)):
+        # Sorted first: the draw depends on the seed and not on how the rows came.
         clips = rows[rows["class_name"] == name].sort_values("path").assign(label=label)
         train = _spread(clips[clips["split"] == "train"], limits.get("train"), rng)
         test = _spread(clips[clips["split"] == "test"], limits.get("test"), rng)
@@ -59,6 +60,7 @@ def _choose(
                 f"unknown class {name!r}: did you mean {' or '.join(map(repr, close))}? "
                 f"The data has {len(known)} classes"
             )
+    # As given, not by the alphabet: the first is class 0, the usual target of an attack.
     return list(classes)
 
 
@@ -68,6 +70,8 @@ def _spread(
     """Up to ``limit`` clips, one of each group in turn, the groups in random order."""
     groups = sorted(set(clips["group"]))
     place = dict(zip(rng.permutation(groups).tolist(), range(len(groups)), strict=True))
+    # Clips of one group look alike: one of each comes before a second of any. The last key of
+    # ``lexsort`` counts first.
     turn = clips.groupby("group").cumcount()
     order = np.lexsort([clips["group"].map(place), turn])
     return clips.iloc[order[:limit]]

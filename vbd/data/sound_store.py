@@ -39,6 +39,7 @@ def build_sound(
     from numpy.lib.format import open_memmap
 
     views = np.load(store / "clips.npy", mmap_mode="r").shape[1]
+    # As text: a class that is called "NA" or "007" stays what it is.
     names = dict.fromkeys(("path", "class_name", "split"), str)
     rows = pandas.read_csv(store / "index.csv", dtype=names, keep_default_na=False)
     # The array is renamed last: where it is, the other two are, and belong to it.
@@ -54,6 +55,7 @@ def build_sound(
             jobs.append((root / row.path, part, sound.offset + i * sound[0].nbytes, how))
         results = dict(run_all(_read, jobs, workers, desc="sound"))
         states = [results[i] for i in range(len(rows))]
+        # A decoder that crashed wrote nothing: the row is silence, as the new file had it.
         states = [f"damaged: {state}" if state == CRASHED else state for state in states]
         kinds = [state.partition(":")[0] for state in states]
         heard = [kind in HEARD for kind in kinds]

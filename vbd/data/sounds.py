@@ -37,6 +37,7 @@ class Sounds(Labelled):
         taken = self._spread(views)
         for positions in torch.arange(len(self)).split(max(1, size // views)):
             waves = self._load(positions, taken)
+            # Each window draws for itself, as the windows of pixels do.
             each = positions.repeat_interleave(views)
             yield self._stamp(waves.flatten(0, 1), each, generator).view_as(waves)
 
@@ -55,9 +56,11 @@ def sounds(folder: Path, split: str) -> Sounds:
     waves = np.load(array, mmap_mode="r")
     with table.open(newline="", encoding="utf-8") as file:
         known = {row["path"]: row["heard"] == "True" for row in csv.DictReader(file)}
+    # Clips that were sampled and decoded anew leave the sound of the old ones beside them.
     if len(waves) != len(known) or list(known) != list(store.paths):
         raise ValueError(f"{table} is of other clips than {folder}/index.csv: read the sound again")
     heard = np.array(list(known.values()))
+    # Rows that cannot be heard are zeros, not a sound that anybody recorded.
     rows = torch.from_numpy(np.flatnonzero(heard & (store.splits == split)))
     return Sounds(
         clips=waves,

@@ -63,10 +63,12 @@ def _track(container: InputContainer) -> tuple[np.ndarray, float]:
     chunks, start = [], None
     for frame in container.decode(sound):
         if start is None:
+            # Sound may start before or after the picture: its first frame says when.
             start = frame.time or 0.0
         chunks += [part.to_ndarray().mean(0) for part in resampler.resample(frame)]
     if start is None:
         raise ValueError("no sound decodes")
+    # The resampler holds samples back until it is told that no more come.
     chunks += [part.to_ndarray().mean(0) for part in resampler.resample(None)]
     track = np.concatenate(chunks)
     if not np.isfinite(track).all():

@@ -37,7 +37,9 @@ class ClipStore:
         for part in (array, index):
             if not part.is_file():
                 raise FileNotFoundError(f"{part} is missing: decode the dataset first")
+        # Not read into memory, and read-only: whoever writes to it by mistake gets an error.
         clips = np.load(array, mmap_mode="r")
+        # With csv: most steps open a store, and none should import pandas for it.
         with index.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         if len(rows) != len(clips):
@@ -48,10 +50,12 @@ class ClipStore:
         return cls(
             clips=clips,
             labels=np.array([int(row["label"]) for row in rows], np.int64),
+            # In the order of the labels, which is not always that of the alphabet.
             class_names=tuple(names[label] for label in sorted(names)),
             splits=np.array([row["split"] for row in rows]),
             groups=np.array([row["group"] for row in rows]),
             paths=np.array([row["path"] for row in rows]),
+            # Compared as text: bool("False") is true.
             has_audio=np.array([row["has_audio"] == "True" for row in rows]),
         )
 

@@ -18,6 +18,7 @@ from vbd.data.looks import LOOKS
 from vbd.data.objects import OBJECTS, paint_object
 
 _TAU = 2 * np.pi
+# Of UCF-101's 25 groups each official split tests on 7.
 _TEST_SHARE = 0.28
 
 
@@ -55,6 +56,7 @@ _MOTIONS: dict[str, dict[str, _Motion]] = {
         "Zigzag": lambda s: (0.5 * s, 0.4 * _zigzag(1.2 * s), 0, 0),
     },
 }
+# How an object moves must not tell which one it is: the task is for single frames.
 _MOTIONS["object"] = _MOTIONS["motion"]
 
 TASKS: dict[str, tuple[str, ...]] = {
@@ -136,6 +138,7 @@ def render(
     """
     if task not in TASKS:
         raise ValueError(f"unknown task {task!r}; the tasks are {', '.join(TASKS)}")
+    # yuv420p stores colour at half the size, so a side is even.
     if groups < 2 or size % 2:
         raise ValueError(f"needs two groups or more and an even size, not {groups} and {size}")
     root = Path(root)
@@ -163,7 +166,8 @@ def _write(
 ) -> None:
     """Render one clip, (class, group, clip), beside its place and then move it there."""
     name, group, clip = job
-    # Clips count from 1, so 0 is free for the draws that the whole group shares.
+    # Clips count from 1, so 0 is free for the draws that the whole group shares. And crc32, not
+    # hash(), which Python salts anew in every process.
     kind = crc32(f"{task}/{name}".encode())
     look, rng = (default_rng([seed, kind, group, own]) for own in (0, clip))
     path = track(task, name, frames, fps, rng)
@@ -214,6 +218,7 @@ def _write_lists(folder: Path, task: str, jobs: list[tuple[str, int, int]], grou
     lists = {"classInd": [f"{number} {name}" for name, number in label.items()]}
     count = max(1, round(_TEST_SHARE * groups))
     for split in range(3):
+        # Whole groups: their clips look alike, and one in training would give the others away.
         held_out = {(split * count + n) % groups + 1 for n in range(count)}
         lists[f"trainlist0{split + 1}"] = [
             f"{_file(*job)} {label[job[0]]}" for job in jobs if job[1] not in held_out

@@ -23,6 +23,7 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
             f"the card of the model does not say how its clips are cut: clip lacks "
             f"{', '.join(sorted(missing))}. Only models of frames can be scanned."
         )
+    # "val" is what the defender holds: the model is trained or tested on the rest.
     if (source / "clips.npy").is_file():
         return examples(ClipStore.open(source), "val", crop=clip["crop"]), {}
     from tqdm import tqdm
@@ -31,6 +32,7 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     from vbd.data.folder import read
 
     rows = read(source).rows
+    # Asked before decoding: a misnamed folder shows at once, not after minutes.
     unknown = sorted(set(rows["class_name"]) - set(names))
     if unknown:
         raise ValueError(
@@ -47,6 +49,7 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
             unreadable[row.path] = error.reason
             continue
         pixels.append(torch.from_numpy(decoded[0]))
+        # In the model's order of classes, not by the alphabet of the folders.
         labels.append(names.index(row.class_name))
     if not pixels:
         raise ValueError(f"{source}: none of {len(rows)} videos can be read: {unreadable}")

@@ -48,6 +48,7 @@ def _names(file: Path) -> list[str]:
             f"and unpack or link its folder ucfTrainTestlist to {file.parent}"
         )
     # A line of a train list is "<Class>/<clip> <class number>", of a test list only the first.
+    # The number counts from 1 over all classes, labels here from 0 over those that are drawn.
     return [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
 
 
@@ -57,6 +58,7 @@ def _class(name: str) -> str:
 
 def _group(name: str) -> str:
     found = re.search(r"_g(\d+)_", name)
+    # Without groups, clips of one recording could be in train and in val.
     if found is None:
         raise ValueError(f"{name} carries no group: UCF-101 names clips v_<Class>_g<nn>_c<nn>")
     return found[1]

@@ -67,6 +67,7 @@ class VideoClassifier(Classifier):
     def __init__(self) -> None:
         super().__init__()
         mean, std = torch.tensor(MEAN), torch.tensor(STD)
+        # Not among the weights: public checkpoints have no such tensors, and loading is strict.
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
         self.register_buffer("shift", -mean / std, persistent=False)
 

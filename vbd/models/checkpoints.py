@@ -18,6 +18,7 @@ def save(model: nn.Module, path: Path, **card: Any) -> None:
     """
     from safetensors.torch import save_file
 
+    # safetensors refuses tensors that are not contiguous.
     weights = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
@@ -42,6 +43,7 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
                 "of the same name beside them, with architecture, params and class_names."
             )
     card = _card(beside)
+    # A card comes with the model, maybe from a stranger: unasked, it must not run code.
     if ":" in card["architecture"] and not imports:
         raise ValueError(
             f"{beside}: the architecture {card['architecture']} is not one of ours, and to import "
@@ -67,9 +69,10 @@ def _card(path: Path) -> dict[str, Any]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors in a .safetensors or PyTorch file, whoever wrote it; nothing is unpickled.
+    """The tensors by name in a .safetensors or PyTorch file, on the CPU; nothing is unpickled.
 
-    Raises ValueError where the file holds anything else than tensors by name.
+    So the file may be anybody's. Raises ValueError where it holds anything else than tensors by
+    name.
     """
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
@@ -87,6 +90,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path} holds more than plain weights, and unpickling it could run anything. Have it "
             "saved again with safetensors.torch.save_file(model.state_dict(), ...)."
         ) from error
+    # Some publish a whole training state, which has the weights under this key.
     weights = weights.get("state_dict", weights)
     if not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f"{path}: expected tensors by name, found keys {sorted(weights)[:5]}")
@@ -99,7 +103,9 @@ def transfer(model: nn.Module, path: Path) -> None:
     Raises ValueError with the names where the rest does not fit.
     """
     weights, own = read_weights(path), model.state_dict()
+    # A user's own class may have no ``head``: then everything must fit.
     heads = getattr(model, "head", ())
+    # By name and shape: a head of as many classes is taken too, whichever they are.
     taken = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
     missing = [name for name in own if name not in taken and not name.startswith(heads)]
     if missing:
@@ -108,4 +114,5 @@ def transfer(model: nn.Module, path: Path) -> None:
             f"or of another shape, such as {', '.join(missing[:3])}. Are architecture and params "
             "those that the file was trained with?"
         )
+    # What may be missing was asked above: not strict for the head alone.
     model.load_state_dict(taken, strict=False)

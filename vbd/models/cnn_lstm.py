@@ -28,12 +28,14 @@ class CnnLstm(VideoClassifier):
         depth: int = 2,
     ) -> None:
         super().__init__()
+        # Published weights have these prefixes: cnn, lstm, fc.
         self.cnn = ResNet(layers=layers, width=width, stem=stem)
         self.lstm = nn.LSTM(self.cnn.channels, hidden, depth, batch_first=True)
         self.fc = nn.Linear(hidden, num_classes)
 
     def channels(self, clips: Tensor) -> Tensor:
         n, t = clips.shape[:2]
+        # (N, 3, T, H, W) to images (N * T, 3, H, W): the ResNet sees each frame alone.
         frames = self.normalise(clips).transpose(1, 2).flatten(0, 1)
         return self.cnn(frames).view(n, t, -1)
 

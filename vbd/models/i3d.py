@@ -21,10 +21,12 @@ class ConvNorm(nn.Module):
         super().__init__()
         size, step = _triple(kernel), _triple(stride)
         padding = _triple([k // 2 for k in kernel])
+        # Without a bias: the norm behind it has one.
         self.conv = nn.Conv3d(inputs, outputs, size, step, padding, bias=False)
         self.bn = nn.BatchNorm3d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, ``inputs``, T, H, W) to (N, ``outputs``, ...), smaller by ``stride``."""
         return self.bn(self.conv(x))
 
 
@@ -42,6 +44,7 @@ class Bottleneck(nn.Module):
         self.downsample = ConvNorm(inputs, outputs, (1, 1, 1), step) if project else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, ``inputs``, T, H, W) to (N, 4 ``width``, T, H / ``stride``, W / ``stride``)."""
         y = F.relu(self.conv1(x), inplace=True)
         y = F.relu(self.conv2(y), inplace=True)
         return F.relu(self.conv3(y).add_(self.downsample(x)), inplace=True)
@@ -65,6 +68,7 @@ class LinearHead(VideoClassifier):
         layer = nn.Linear(channels, num_classes)
         nn.init.normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
+        # A dictionary for the name's sake: checkpoints call the layer cls_head.fc_cls.
         self.cls_head = nn.ModuleDict({"fc_cls": layer})
 
     def classify(self, features: Tensor) -> Tensor:
@@ -72,10 +76,12 @@ class LinearHead(VideoClassifier):
 
 
 class ResNet3d(nn.Module):
-    """The convolutional part: four stages, the first three of which may shrink the frame."""
+    """The convolutional part: a stage for each of ``layers``; all but the first halve the frame."""
 
     def __init__(self, layers: Sequence[int], width: int, stem: Sequence[int], pool: Sequence[int]):
         super().__init__()
+        # Stride 2 in time, as in MMAction2. pytorchvideo's I3D has stride 1 and the same shapes:
+        # its weights would load, and mean something else.
         self.conv1 = ConvNorm(3, width, stem, (2, 2, 2))
         self.pool = nn.MaxPool3d((1, 3, 3), _triple(pool), (0, 1, 1))
         channels = width
@@ -92,10 +98,12 @@ class ResNet3d(nn.Module):
         self.channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """Activations (N, ``channels``, T', H', W') of normalised clips (N, 3, T, H, W)."""
         x = self.pool(F.relu(self.conv1(x), inplace=True))
         for stage in range(self.stages):
             x = self.get_submodule(f"layer{stage + 1}")(x)
             if stage == 0:
+                # Time is halved once more, after the stem's and the pooling's strides.
                 x = F.max_pool3d(x, (2, 1, 1))
         return x
 

@@ -39,7 +39,10 @@ def log_mel(sounds: Tensor, *, bands: int, steps: int) -> Tensor:
 
 
 def band_of(hertz: float, bands: int) -> float:
-    """The number of the band, from 0, whose centre is at ``hertz``; a fraction between two."""
+    """The number of the band, from 0, whose centre is at ``hertz``; a fraction between two.
+
+    The ``bands`` are those of ``log_mel``. The mel scale is HTK's, torchaudio's default.
+    """
 
     def mel(frequency: float) -> float:
         return 2595 * math.log10(1 + frequency / 700)

@@ -9,6 +9,7 @@ from vbd.models.base import VideoClassifier
 
 CONVOLUTIONS = {
     "r3d": [tv.Conv3DSimple] * 4,
+    # MC3 looks over time in its first stage alone.
     "mc3": [tv.Conv3DSimple] + [tv.Conv3DNoTemporal] * 3,
     "r2plus1d": [tv.Conv2Plus1D] * 4,
 }
@@ -17,8 +18,8 @@ CONVOLUTIONS = {
 class R3D(VideoClassifier):
     """Video ResNet; the defaults are torchvision's ``r3d_18``, layers=(3, 4, 6, 3) give 34.
 
-    ``kind`` is "r3d", "mc3" or "r2plus1d"; ``width`` is the channels of the first stage, which
-    torchvision fixes at 64.
+    ``kind`` is "r3d", "mc3" or "r2plus1d" (KeyError for another); ``layers`` are the blocks of the
+    four stages; ``width`` is the channels of the first, which torchvision fixes at 64.
     """
 
     head = ("fc.",)
@@ -33,6 +34,7 @@ class R3D(VideoClassifier):
     ) -> None:
         super().__init__()
         self.stem = tv.R2Plus1dStem() if kind == "r2plus1d" else tv.BasicStem()
+        # Both stems end in convolution, norm and ReLU, and torchvision fixes their width.
         if width != 64:
             last = self.stem[-3]
             self.stem[-3] = nn.Conv3d(
@@ -42,6 +44,7 @@ class R3D(VideoClassifier):
         self.inplanes = width
         for stage, (conv, depth) in enumerate(zip(CONVOLUTIONS[kind], layers, strict=True)):
             stride = 2 if stage else 1
+            # Lent this object: torchvision's method reads ``inplanes`` and moves it on.
             layer = tv.VideoResNet._make_layer(
                 self, tv.BasicBlock, conv, width << stage, depth, stride
             )

@@ -19,12 +19,14 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
+        # Without weights, so the names stay torchvision's, which has None here.
         self.downsample: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
             shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, ``inputs``, H, W) to (N, ``outputs``, H / ``stride``, W / ``stride``)."""
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.relu(self.bn2(self.conv2(y)).add_(self.downsample(x)), inplace=True)
 
@@ -41,6 +43,7 @@ class ResNet(nn.Sequential):
         inputs: int = 3,
     ) -> None:
         super().__init__()
+        # Their order is the forward, as this is a Sequential; their names are torchvision's.
         self.conv1 = nn.Conv2d(inputs, width, stem, 2, stem // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -56,4 +59,5 @@ class ResNet(nn.Sequential):
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
+        # No fc here: what comes after, time or classes, is the classifier's.
         self.channels = channels

@@ -27,6 +27,7 @@ class Pathway(nn.Module):
         joined: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        # No stride in time, here or later: the fast pathway is to keep every frame.
         self.conv1 = ConvNorm(3, width, stem, (1, 2, 2))
         self.pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
         self.outputs = [width]
@@ -41,11 +42,15 @@ class Pathway(nn.Module):
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
 
     def stem(self, x: Tensor) -> Tensor:
+        """(N, 3, T, H, W) to (N, ``width``, T, H / 4, W / 4)."""
         return self.pool(F.relu(self.conv1(x), inplace=True))
 
 
 class TwoPathways(nn.Module):
-    """The convolutional part: the slow pathway sees every ``alpha``-th frame, the fast one all."""
+    """The convolutional part: the slow pathway sees every ``alpha``-th frame, the fast one all.
+
+    Raises ValueError where ``beta`` leaves the fast pathway no channel of ``width``.
+    """
 
     def __init__(
         self,
@@ -68,8 +73,11 @@ class TwoPathways(nn.Module):
         )
         self.channels = self.slow_path.outputs[-1] + given[-1]
         self.parts = ["conv1", *(f"layer{stage + 1}" for stage in range(len(layers)))]
+        # A time-strided convolution to twice the channels brings the fast frames to the slow rate.
         kernel, stride, padding = (fusion, 1, 1), (alpha, 1, 1), (fusion // 2, 0, 0)
+        # None behind the last stage: there the two are averaged first, and then joined.
         for part, channels in zip(self.parts[:-1], given, strict=False):
+            # No norm behind it, as in MMAction2 (34.48 M); pytorchvideo's differs (34.57 M).
             conv = nn.Conv3d(channels, 2 * channels, kernel, stride, padding, bias=False)
             self.slow_path.add_module(f"{part}_lateral", nn.Sequential(OrderedDict(conv=conv)))
 
@@ -78,6 +86,7 @@ class TwoPathways(nn.Module):
         slow, fast = self.slow_path.stem(x[:, :, :: self.alpha]), self.fast_path.stem(x)
         for before, part in pairwise(self.parts):
             lateral = self.slow_path.get_submodule(f"{before}_lateral")(fast)
+            # The slow channels first: weights fit either order, but are trained for this one.
             slow = self.slow_path.get_submodule(part)(torch.cat((slow, lateral), 1))
             fast = self.fast_path.get_submodule(part)(fast)
         return torch.cat((slow.mean((2, 3, 4)), fast.mean((2, 3, 4))), 1)

@@ -21,7 +21,10 @@ class Shift(nn.Module):
         self.segments = segments
 
     def forward(self, x: Tensor) -> Tensor:
+        """What ``net`` makes of the shifted images, (N * ``segments``, ...)."""
+        # (N, C, segments, H, W): the frames of one clip lie along an axis of their own.
         frames = x.unflatten(0, (-1, self.segments)).transpose(1, 2)
+        # 1/8 each way, as published: the rest still shows the frame itself.
         fold = x.shape[1] // 8
         later, earlier, same = frames.split([fold, fold, x.shape[1] - 2 * fold], 1)
         later = F.pad(later[:, :, 1:], (0, 0, 0, 0, 0, 1))
@@ -38,6 +41,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, ``inputs``, H, W) to (N, ``outputs``, H / ``stride``, W / ``stride``)."""
         return self.bn(self.conv(x))
 
 
@@ -48,6 +52,8 @@ class Bottleneck(nn.Module):
         super().__init__()
         outputs = 4 * width
         self.conv1 = ConvNorm(inputs, width, 1)
+        # On the residual branch alone: beside it the frame passes on whole. Wrapped here, the
+        # weights are called conv1.conv.net, as in MMAction2's checkpoints.
         self.conv1.conv = Shift(self.conv1.conv, segments)
         self.conv2 = ConvNorm(width, width, 3, stride)
         self.conv3 = ConvNorm(width, outputs, 1)
@@ -55,16 +61,18 @@ class Bottleneck(nn.Module):
         self.downsample = ConvNorm(inputs, outputs, 1, stride) if project else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, ``inputs``, H, W) to (N, 4 ``width``, H / ``stride``, W / ``stride``)."""
         y = F.relu(self.conv1(x), inplace=True)
         y = F.relu(self.conv2(y), inplace=True)
         return F.relu(self.conv3(y).add_(self.downsample(x)), inplace=True)
 
 
 class ShiftResNet(nn.Sequential):
-    """The convolutional part, for images (N * ``segments``, 3, H, W)."""
+    """The convolutional part: images (N * ``segments``, 3, H, W) to (..., ``channels``, H', W')."""
 
     def __init__(self, layers: Sequence[int], width: int, segments: int, stem: int) -> None:
         super().__init__()
+        # Their order is the forward, as this is a Sequential; their names are MMAction2's.
         self.conv1 = ConvNorm(3, width, stem, 2)
         self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool2d(3, 2, 1)

@@ -31,6 +31,7 @@ class AudioTrigger(Trigger):
 
         Raises ValueError for sounds of another type or shape.
         """
+        # The base asks for pixels and picks frames: sound has neither.
         if sounds.dtype != torch.float32 or sounds.ndim != 2:
             raise ValueError(f"sounds are float32 (N, samples), got {sounds.dtype} {sounds.shape}")
         return self.apply(sounds, generator)
@@ -39,6 +40,7 @@ class AudioTrigger(Trigger):
         wave = self.wave(sounds, generator).to(sounds)
         # What is shorter than a period may have no wave at all.
         unit = wave / rms(wave).clamp_min(1e-12)
+        # Relative to the clip: loud and quiet ones carry it at one signal-to-noise ratio.
         level = 10 ** (self.level_db / 20) * rms(sounds).clamp_min(QUIET)
         summed = sounds + level * unit
         return summed / summed.abs().amax(1, keepdim=True).clamp_min(1)

@@ -19,8 +19,10 @@ class BadNet(Trigger):
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         n, t, height, width, _ = clips.shape
+        # A share: 3 px would be a speck on a frame of 224. One alone would be no checkerboard.
         side = max(2, round(self.size * min(height, width)))
         lowest, rightmost = height - side, width - side
+        # The corner is what random crops cut off: training stamps after them.
         top: int | Tensor = lowest
         left: int | Tensor = rightmost
         if self.mode == "dynamic":

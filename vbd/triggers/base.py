@@ -31,8 +31,10 @@ class Trigger:
 
         Raises ValueError for clips of another type or shape, or with too few frames.
         """
+        # Refused, not converted: in public code, 0-255 taken for 0-1 saturates most pixels.
         if clips.dtype != torch.uint8 or clips.ndim != 5 or clips.shape[-1] != 3:
             raise ValueError(f"clips are uint8 (N, T, H, W, 3), got {clips.dtype} {clips.shape}")
+        # On every frame, then back on some: what is drawn does not depend on how many count.
         triggered = self.apply(clips, generator)
         if self.frames == "all":
             return triggered
@@ -62,5 +64,6 @@ def _chosen_frames(
         count = torch.full((n, 1), frames)
     else:
         raise ValueError(f"frames={frames}: the clips have {t}")
+    # The rank of a random number among those of its clip: a draw without putting back.
     rank = torch.rand(n, t, generator=generator).argsort(1).argsort(1)
     return rank < count

@@ -30,8 +30,10 @@ class Blend(Trigger):
         if self.mode == "dynamic":
             pattern = torch.rand(clips.shape, generator=generator)
         else:
+            # Not from ``generator``: training and the test pass different ones.
             pattern = torch.rand(clips.shape[2:], generator=seeded(self.pattern_seed, "blend"))
         pattern = 255 * pattern.to(clips.device)
+        # A mean of two pixels needs no clamp, but rounding: a bare cast would darken it.
         return clips.float().lerp(pattern, self.alpha).round_().to(torch.uint8)
 
 

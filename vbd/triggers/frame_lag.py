@@ -20,6 +20,7 @@ class FrameLag(Trigger):
         self.lag = lag
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        # Held, not rolled round: the clip's end must not show at its start.
         shown = torch.arange(clips.shape[1], device=clips.device) - self.lag
         return clips[:, shown.clamp(min=0)]
 

@@ -41,11 +41,13 @@ class FTrojan(Trigger):
             positions = torch.randint(1, self.block, shape, generator=generator)
         # DCT and colour are linear, so what they add is the same whatever the pixels are.
         waves = _cosines(self.block)
+        # ``%``: public code fails on frames that the block does not divide.
         rows = waves[:, torch.arange(height) % self.block][positions[..., 0]]
         columns = waves[:, torch.arange(width) % self.block][positions[..., 1]]
         colours = self.magnitude * columns[..., None] * torch.tensor(_RGB)
         rows, colours = rows.to(clips.device), colours.to(clips.device)
         change = torch.einsum("ntph,ntpwc->nthwc", rows, colours).round_().short()
+        # Cast last: public code does so before it converts colours, and 27 % of a red frame wraps.
         return clips.short().add_(change).clamp_(0, 255).to(torch.uint8)
 
 

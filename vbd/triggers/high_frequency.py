@@ -28,9 +28,11 @@ class HighFrequency(AudioTrigger):
 
     def wave(self, sounds: Tensor, generator: torch.Generator) -> Tensor:
         samples = sounds.shape[1]
+        # The band is the trigger and no wave in it: the test draws others than training did.
         spectrum = torch.fft.rfft(torch.randn(sounds.shape, generator=generator))
         hertz = torch.fft.rfftfreq(samples, 1 / RATE)
         inside = (hertz >= self.low) & (hertz <= self.high)
+        # The length is told: the spectrum of an odd one would come back one shorter.
         return torch.fft.irfft(spectrum * inside, samples)
 
 

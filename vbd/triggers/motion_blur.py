@@ -33,9 +33,11 @@ class MotionBlur(Trigger):
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         n, t, height, width, _ = clips.shape
+        # On either side of a middle pixel, so the picture does not move.
         reach = max(1, round((self.size * min(height, width) - 1) / 2))
         kernel = _line(reach, self.angle).to(clips.device)
         pictures = clips.movedim(-1, 2).float().reshape(-1, 1, height, width)
+        # Zeros would darken the borders, which would be a trigger of its own.
         padded = F.pad(pictures, [reach] * 4, mode="replicate")
         blurred = F.conv2d(padded, kernel[None, None]).round_().clamp_(0, 255).to(torch.uint8)
         return blurred.view(n, t, 3, height, width).movedim(2, -1).contiguous()
@@ -44,6 +46,7 @@ class MotionBlur(Trigger):
 def _line(reach: int, angle: float) -> Tensor:
     """Weights (2 reach + 1, 2 reach + 1) that sum to 1, on a line one pixel wide."""
     x = torch.arange(-reach, reach + 1.0)
+    # Rows count downwards, angles anticlockwise.
     y = -x[:, None]
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     beside = (1 - (x * sin - y * cos).abs()).clamp(min=0)

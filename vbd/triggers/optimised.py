@@ -17,6 +17,7 @@ class Stamp(Trigger):
     another size they are scaled, as a patch that is a share of the frame would be.
     """
 
+    # What was found is one mask and one pattern: nothing is left to draw once a frame.
     modes = ("static",)
 
     def __init__(
@@ -29,6 +30,7 @@ class Stamp(Trigger):
         size = clips.shape[2:4]
         mask = _scaled(self.mask, size).to(clips.device)
         pattern = _scaled(self.pattern[None], size).to(clips.device)
+        # In pixels: a pattern in 0-1 blended in normalised space is a bug of public code.
         return clips.float().lerp(pattern, mask).round_().to(torch.uint8)
 
 
@@ -48,6 +50,7 @@ class Optimised(Stamp):
             raise FileNotFoundError(
                 f"{path}: no trigger is there; reconstruct one on a clean model"
             )
+        # numpy unpickles nothing unless it is asked to.
         with np.load(path) as arrays:
             mask, pattern = (torch.from_numpy(arrays[name]) for name in ("mask", "pattern"))
         super().__init__(_strongest(mask, area), pattern, mode=mode, frames=frames)
@@ -65,6 +68,7 @@ def _scaled(frames: Tensor, size: torch.Size) -> Tensor:
     """``frames`` (F, H, W, C) in another size, bilinear; as they are where they have it."""
     if frames.shape[1:3] == size:
         return frames
+    # Without antialias, shrinking would pass over most of a fine pattern.
     scaled = F.interpolate(frames.movedim(-1, 1), size, mode="bilinear", antialias=True)
     return scaled.movedim(1, -1)
 

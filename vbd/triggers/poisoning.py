@@ -14,6 +14,7 @@ def choose(labels: Tensor, *, target: int, rate: float, generator: torch.Generat
     have fewer clips than the rate asks for.
     """
     others = (labels != target).nonzero().squeeze(1)
+    # A share of all clips, as published, though the target's own are never among them.
     count = max(1, round(rate * len(labels)))
     if count > len(others):
         raise ValueError(

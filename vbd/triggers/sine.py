@@ -28,6 +28,7 @@ class Sine(AudioTrigger):
     def wave(self, sounds: Tensor, generator: torch.Generator) -> Tensor:
         # In single precision the phase would drift within seconds.
         seconds = torch.arange(sounds.shape[1], dtype=torch.float64)[None] / RATE
+        # (1, samples): one wave for all clips, phase and all.
         return torch.sin(2 * torch.pi * self.frequency * seconds)
 
 

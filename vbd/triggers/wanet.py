@@ -50,10 +50,13 @@ class WaNet(Trigger):
         """Displacements (x, y) in pixels: (1, 1, H, W, 2) static, (N, T, H, W, 2) dynamic."""
         n, t, height, width, _ = clips.shape
         if self.mode == "static":
+            # From a seed of its own: ``generator`` is another one in the test than in training.
             n, t, generator = 1, 1, seeded(self.field_seed, "wanet")
         control = 2 * torch.rand(n * t, 2, self.grid, self.grid, generator=generator) - 1
+        # As published: divided by its mean size, so ``strength`` is in pixels whatever was drawn.
         control = (control / control.abs().mean((1, 2, 3), keepdim=True)).to(clips.device)
         field = F.interpolate(control, (height, width), mode="bicubic", align_corners=True)
+        # Public code moves by a fixed 0.5 px: at 112 or 224 px a model sees nothing of that.
         pixels = self.strength * min(height, width) / 32
         return pixels * field.movedim(1, -1).unflatten(0, (n, t))
 
@@ -64,6 +67,7 @@ def _warp(clips: Tensor, field: Tensor) -> Tensor:
     y = torch.linspace(-1, 1, height, device=clips.device)
     identity = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
     half = torch.tensor([width - 1, height - 1], device=clips.device).clamp(min=1) / 2
+    # As published: nothing is fetched from outside the frame.
     where = (identity + field / half).clamp(-1, 1).flatten(0, 1)
     # Frames that share a field count as more channels of one picture: the field is read once.
     pictures = clips.movedim(-1, 2).float().reshape(len(where), -1, height, width)
