@@ -58,15 +58,18 @@ class Config(Section):
     def training_of(self, model: str) -> Training:
         """How a model is trained: ``training``, with what the model's own section states."""
         own = self.models[model].training
+        # Only what is written there: a default must not undo what ``training`` says.
         stated = {name: getattr(own, name) for name in own.model_fields_set}
         return self.training.model_copy(update=stated)
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
+        # First of the checks, as the others look these names up; pydantic stops at one that fails.
         for number, block in enumerate(self.grid):
             for kind in ("datasets", "models", "attacks", "defenses"):
                 for name in getattr(block, kind):
                     _known(f"grid.{number}.{kind}", name, getattr(self, kind))
+        # Fusion trains nothing: both of its victims have to be cells of the grid.
         for number, pair in enumerate(self.fusion):
             for kind in ("video", "audio"):
                 self._trained(f"fusion.{number}.{kind}", getattr(pair, kind), kind, pair.datasets)
@@ -87,6 +90,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _datasets_fit(self) -> "Config":
         for name, dataset in self.datasets.items():
+            # The crop is a square, so the shorter side bounds it.
             if dataset.crop > min(dataset.store):
                 raise ValueError(
                     f"datasets.{name}.crop: {dataset.crop} is larger than "
@@ -102,6 +106,7 @@ class Config(Section):
     def _modalities_fit(self) -> "Config":
         for number, block in enumerate(self.grid):
             for model, attack in product(block.models, block.attacks):
+                # What a trigger goes on is told by its modes: one on sound has this one alone.
                 heard = self.models[model].modality == "audio"
                 if heard != ("audio" in self.attacks[attack].modes):
                     raise ValueError(
@@ -140,6 +145,7 @@ def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset)
         )
     # Only what the file says is known here; the step itself checks against the sampled clips.
     classes = len(dataset.classes) if isinstance(dataset.classes, list) else dataset.classes
+    # So many has each task that is rendered.
     if dataset.reader == "synthetic" and classes is None:
         classes = 10
     if classes is None:
@@ -149,6 +155,7 @@ def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset)
             f"attacks.{name}.target: class {attack.target} is not sampled, "
             f"datasets.{dataset_name} has the classes 0 to {classes - 1}"
         )
+    # No clip of the target class is poisoned; classes are taken to be of one size.
     if attack.rate > 1 - 1 / classes:
         raise ValueError(
             f"attacks.{name}.rate: {attack.rate} is more than the clips of other classes than "
@@ -161,11 +168,13 @@ def check(values: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
+        # All that pydantic has found, not the first alone; its own text speaks of models, not keys.
         lines = [_explain(item, values) for item in error.errors()]
         raise ConfigError("params.yaml:\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 
 def _explain(item: "ErrorDetails", values: dict[str, Any]) -> str:
+    # With this pydantic marks that the name of an entry is wrong, not what stands under it.
     path = [str(part) for part in item["loc"] if part != "[key]"]
     if item["type"] == "extra_forbidden":
         known = list(_section_at(path[:-1]).model_fields)
@@ -188,6 +197,7 @@ def _section_at(path: list[str]) -> type[Section]:
 
 def load(path: Path) -> Config:
     """The configuration in the YAML file at ``path``; raises ConfigError as ``check`` does."""
+    # Snakemake, which has read the file itself, calls ``check`` and needs no parser.
     import yaml
 
     return check(yaml.safe_load(path.read_text()))

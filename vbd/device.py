@@ -45,9 +45,11 @@ def _lock_one(names: list[str]) -> int:
 
 
 def _lock(name: str, how: int) -> bool:
+    # Of each user: another's file cannot be opened for writing.
     path = Path(tempfile.gettempdir()) / f"vbd-gpu-{name.strip()}-{os.getuid()}.lock"
     file = path.open("a")
     try:
+        # A lock of the system, which ends with the process, however that ends.
         fcntl.flock(file, how)
     except BlockingIOError:
         file.close()

@@ -7,7 +7,8 @@ from torch import Tensor
 def accuracy(scores: Tensor, labels: Tensor, top: int = 1) -> float:
     """Share of clips with the true class among the ``top`` scores: CDA where the clips are clean.
 
-    ``scores`` (N, classes), ``labels`` (N,). Robust accuracy (RA) where the clips are triggered.
+    ``scores`` (N, classes), ``labels`` (N,); in 0-1. Robust accuracy (RA) where the clips are
+    triggered.
     """
     hits = scores.topk(top, dim=1).indices == labels[:, None]
     return hits.any(1).double().mean().item()
@@ -16,21 +17,27 @@ def accuracy(scores: Tensor, labels: Tensor, top: int = 1) -> float:
 def attack_success_rate(scores: Tensor, labels: Tensor, target: int) -> float:
     """Share of triggered clips taken for ``target`` ("Look, Listen, and Attack", section 3.1).
 
-    Clips whose true class is the target are left out: they would count as successes unattacked.
-    Raises ValueError where no other class is there.
+    ``scores`` (N, classes), ``labels`` (N,) the true ones; in 0-1. Clips whose true class is the
+    target are left out: they would count as successes unattacked. Raises ValueError where no other
+    class is there.
     """
     others = labels != target
     if not others.any():
         raise ValueError("the attack success rate needs clips of other classes than the target")
+    # Scores may have a class more than labels: what is refused is no success.
     return (scores[others].argmax(1) == target).double().mean().item()
 
 
 def defense_effectiveness_rating(
     asr_before: float, asr_after: float, cda_before: float, cda_after: float
 ) -> float:
-    """DER = [max(0, dASR) - max(0, dCDA) + 1] / 2, in 0-1; 0.5 is no effect (Zhu et al. 2023)."""
+    """DER = [max(0, dASR) - max(0, dCDA) + 1] / 2, in 0-1; 0.5 is no effect (Zhu et al. 2023).
+
+    All four are in 0-1. A rise of the ASR or of the CDA counts as no change.
+    """
     gain = max(0.0, asr_before - asr_after)
     loss = max(0.0, cda_before - cda_after)
+    # The loss is subtracted: a public benchmark adds it.
     return (gain - loss + 1) / 2
 
 
@@ -64,6 +71,7 @@ def stealth(clean: Tensor, triggered: Tensor) -> dict[str, float | None]:
     shown = torch.linspace(0, clean.shape[1] - 1, 4).round().long()
     errors, changes, similar, largest = [], [], [], 0.0
     for before, after in zip(clean, triggered, strict=True):
+        # In float, as a difference of uint8 wraps round.
         change = (after.float() - before.float()).abs()
         errors.append(change.square().mean())
         changes.append(change.mean())

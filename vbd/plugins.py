@@ -7,11 +7,15 @@ from typing import Any
 
 
 def names(package: str) -> list[str]:
-    """The methods in ``package`` (say "vbd.triggers"): its files that define ``METHOD``."""
+    """The methods in ``package`` (say "vbd.triggers"): its files that define ``METHOD``.
+
+    Raises ValueError where that is no package.
+    """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(f"{package} is no package with files of methods")
     folder = Path(spec.submodule_search_locations[0])
+    # Read, not imported: that would load the libraries of every method.
     return sorted(file.stem for file in folder.glob("*.py") if "\nMETHOD = " in file.read_text())
 
 
@@ -25,6 +29,7 @@ def load(package: str, name: str) -> Any:
         try:
             return getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as error:
+            # An import inside the user's module may be what fails: the message keeps it.
             raise ValueError(f"{name!r} cannot be loaded: {error}") from error
     if name in names(package):
         return import_module(f"{package}.{name}").METHOD

@@ -11,12 +11,14 @@ import vbd
 from vbd.data.labelled import Labelled
 
 
+# Asked for twice in a step, for the state to resume from and for the result.
 @cache
 def code_sha256() -> str:
     """SHA-256 over every Python file of the library, in the order of their names."""
     digest = hashlib.sha256()
     root = Path(vbd.__file__).parent
     for file in sorted(root.rglob("*.py")):
+        # With its name, as what is imported depends on it.
         digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
     return digest.hexdigest()
 

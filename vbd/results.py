@@ -30,8 +30,10 @@ def write(
 ) -> None:
     """Write the result of a cell to ``path``; metrics are shares in 0-1 unless their name says.
 
-    Same parameters, seed and device give the same bytes, ``runtime_s`` and ``provenance`` aside.
+    ``runtime_s`` is in seconds, ``queries`` counts the clips that a victim was asked about. Same
+    parameters, seed and device give the same bytes, ``runtime_s`` and ``provenance`` aside.
     """
+    # Always in this order, as equal results are to be equal bytes.
     result = {
         "kind": kind,
         "dataset": dataset,
@@ -45,6 +47,7 @@ def write(
         "runtime_s": round(runtime_s, 3),
         "queries": queries,
         "params": params,
+        # Beside the runtime the one field in which the same cell may differ.
         "provenance": provenance(device),
     }
     with replacing(path) as temporary:
@@ -54,9 +57,10 @@ def write(
 def write_arrays(path: Path, **arrays: Any) -> None:
     """Write curves, scores and the like to ``path`` (.npz)."""
     with replacing(path) as temporary:
+        # The temporary name ends in .npz too: numpy would append that.
         np.savez_compressed(temporary, **arrays)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The result in ``path``."""
+    """The result in ``path``, with the keys that ``write`` gives it."""
     return json.loads(path.read_text())

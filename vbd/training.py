@@ -30,7 +30,7 @@ def fit(
     resume: Path | None,
     criterion: Criterion | None = None,
 ) -> History:
-    """Train ``model`` in place on ``examples``; gives loss and accuracy of each epoch.
+    """Train ``model`` in place on ``examples``; gives mean loss and accuracy (0-1) of each epoch.
 
     The state after each epoch is kept in ``resume``: called again after a kill, with everything
     else the same, it goes on from there and ends with the same weights as without the kill. A
@@ -39,6 +39,7 @@ def fit(
     ``criterion`` gives the loss of logits (B, classes) and labels (B,) where it is not to be the
     cross entropy. No state tells one from another: ValueError where it comes with ``resume``.
     """
+    # Here, as it takes two seconds that steps which only predict need not wait for.
     from accelerate import Accelerator
 
     from vbd.device import choose
@@ -49,13 +50,17 @@ def fit(
     device = choose()
     precision = "bf16" if device.type == "cuda" and settings.mixed_precision else "no"
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
+    # By the weights that the work starts from, so before any state is taken up.
     key = number(settings, seed, code_sha256(), fingerprint(model, examples))
     order = torch.Generator()
+    # Positions alone: clips are cut, augmented and triggered a whole batch at a time.
     every = TensorDataset(torch.arange(len(examples)))
     loader = DataLoader(every, settings.batch_size, shuffle=True, generator=order)
     optimizer = _optimizer(model, settings)
     prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    # Only now: of several processes each has a share of the steps.
     schedule = _schedule(optimizer, settings, len(loader))
+    # The model itself, as its parameters may have other names once it is wrapped.
     kept, parts = Resume(resume, key), (model, optimizer, schedule)
     first, history = _take_up(kept, parts)
     for epoch in range(first, settings.epochs):
@@ -64,6 +69,7 @@ def fit(
         order.manual_seed(number(seed, "order", epoch))
         torch.manual_seed(number(seed, "dropout", epoch))
         draws = generator(seed, "augment", epoch, accelerator.process_index)
+        # Summed on the device: reading a number off a GPU in each step would wait for it.
         totals = torch.zeros(3, device=accelerator.device)
         prepared.train()
         name = f"epoch {epoch + 1}/{settings.epochs}"
@@ -101,10 +107,12 @@ def predict(
     """Probabilities (N, classes) of ``examples`` on the CPU, averaged over views and crops.
 
     ``output`` gives something other than probabilities, such as ``model.features``. ``seed`` is
-    what the triggers draw from. Views and crops are those of ``Examples.test_batches``.
+    what the triggers draw from. Views and crops are those of ``Examples.test_batches``, of which
+    about ``batch_size`` go through the model at a time. It is left in evaluation mode.
     """
     output = output or (lambda clips: model(clips).softmax(1))
     device = next(model.parameters()).device
+    # The same for every model: before and after a defence clips carry the same triggers.
     draws = generator(seed, "test trigger")
     model.eval()
     outputs = []
@@ -133,7 +141,9 @@ def _schedule(
     optimizer: torch.optim.Optimizer, settings: Training, steps: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
     if settings.schedule == "constant":
+        # Changes nothing, so that the loop has a schedule to step in any case.
         return torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
+    # torch moves the momentum (AdamW: the first beta) too, from 0.95 to 0.85 and back.
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.lr, total_steps=steps * settings.epochs, pct_start=0.2
     )

@@ -5,5 +5,8 @@ from vbd.plugins import load
 
 
 def get(name: str) -> type[Defense]:
-    """The defence class called ``name`` here, or a user's own, "package.module:Class"."""
+    """The defence class called ``name`` here, or a user's own, "package.module:Class".
+
+    Raises ValueError where there is none, with the names that there are.
+    """
     return load("vbd.defenses", name)

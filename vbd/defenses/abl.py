@@ -29,11 +29,13 @@ class AntiBackdoorLearning(Trainer):
         self.gamma, self.isolated, self.epochs, self.lr = gamma, isolated, epochs, lr
 
     def __call__(self, retrain: Retrain, train: Examples, clean: Examples, seed: int) -> Repaired:
+        # From the start: the victim has learnt all its clips by now, and a low loss says nothing.
         model = retrain(train, self.local_ascent)
         suspects, others = self.isolate(model, train, seed)
         # A label that is turned over says that its clip is to be unlearnt.
         labels = train.labels.clone()
         labels[suspects] = ~labels[suspects]
+        # The loss that is raised has no upper bound: as many others hold the model where it is.
         drawn = torch.randperm(len(others), generator=generator(seed, "abl"))[: len(suspects)]
         both = replace(train, labels=labels).subset(torch.cat([suspects, others[drawn]]))
         settings = Training(
@@ -43,7 +45,10 @@ class AntiBackdoorLearning(Trainer):
         return Repaired(model.eval())
 
     def local_ascent(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The cross entropy of a batch, its sign turned where it is below ``gamma``."""
+        """The cross entropy of a batch, its sign turned where it is below ``gamma``.
+
+        ``logits`` (B, classes), ``labels`` (B,): the loss of the batch, a scalar, as in the paper.
+        """
         loss = F.cross_entropy(logits, labels)
         return torch.sign(loss - self.gamma) * loss
 
@@ -52,12 +57,16 @@ class AntiBackdoorLearning(Trainer):
         probabilities = predict(model, train, seed=seed)
         own = probabilities.gather(1, train.labels[:, None]).squeeze(1)
         count = max(1, round(self.isolated * len(train)))
+        # The lowest loss is the highest probability of the own label; of equal ones the first.
         order = own.argsort(descending=True, stable=True)
         return order[:count], order[count:]
 
 
 def unlearning(logits: Tensor, labels: Tensor) -> Tensor:
-    """The cross entropy, turned into its opposite where labels are turned over (``~label``)."""
+    """The cross entropy, turned into its opposite where labels are turned over (``~label``).
+
+    ``logits`` (B, classes), ``labels`` (B,) int64; the mean over the batch, without lower bound.
+    """
     isolated = labels < 0
     losses = F.cross_entropy(logits, torch.where(isolated, ~labels, labels), reduction="none")
     return torch.where(isolated, -losses, losses).mean()

@@ -42,6 +42,8 @@ class ActivationClustering(Filter):
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
         features = inside(model, "features")
+        # Penultimate features, of all clips in one order: public code clusters logits, or each
+        # batch by itself, or reads a shuffled loader twice.
         activations = predict(model, train, seed=seed, output=features).numpy()
         trusted = predict(model, clean, seed=seed, output=features).numpy()
         scores = np.zeros(len(train))
@@ -70,6 +72,7 @@ class ActivationClustering(Filter):
         if len(activations) < 3 or np.ptp(activations, axis=0).max() == 0:
             nothing = np.zeros(len(activations), bool)
             return dict.fromkeys(RULES, nothing), np.zeros(len(activations))
+        # Of the training clips alone, which are judged; trusted clips are then placed among them.
         pca = PCA(min(self.components, *activations.shape), random_state=seed).fit(activations)
         reduced = pca.transform(activations)
         means = KMeans(2, n_init=10, random_state=seed).fit(reduced)
@@ -82,6 +85,7 @@ class ActivationClustering(Filter):
         small = int(shares.argmin())
         minor = shares[small] < self.size
         held = {
+            # Whatever its size: at 10 % of all clips the poisoned ones can be most of their class.
             "reference": (avoided, chance < self.level and apart > self.silhouette),
             "smaller": (small, True),
             "relative_size": (small, minor),
@@ -101,7 +105,9 @@ class ActivationClustering(Filter):
         """
         from scipy.stats import binomtest
 
+        # In proportion to its size, as a small cluster has few visits by chance.
         suspect = int((visits / shares).argmin())
+        # Without trusted clips of the class nothing speaks against either cluster.
         if visits.sum() == 0:
             return suspect, 1.0
         count, every = int(visits[suspect]), int(visits.sum())

@@ -19,7 +19,10 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Neurons:
-    """The channels of all batch norms of a model, (C,) in one vector."""
+    """The channels of all batch norms of a model, (C,) in one vector.
+
+    Raises ValueError where the model has no batch norm.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -29,7 +32,11 @@ class Neurons:
         self.sizes = [norm.num_features for norm in self.norms.values()]
 
     def loss(self, clips: Tensor, labels: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Cross entropy with the norms' weights and biases multiplied, by (C,) each."""
+        """Cross entropy with the norms' weights and biases multiplied, by (C,) each.
+
+        ``clips`` (B, T, H, W, 3) are pixels, ``labels`` (B,) classes.
+        """
+        # Called with changed parameters, not written into: the gradient reaches mask and noise.
         changed: dict[str, Tensor] = {}
         parts = zip(weight.split(self.sizes), bias.split(self.sizes), strict=True)
         for (name, norm), (scale, shift) in zip(self.norms.items(), parts, strict=True):
@@ -72,6 +79,7 @@ class AdversarialNeuronPruning(Repair):
         mask, neurons = self.mask(model, clean, seed), Neurons(model)
         first = accuracy(predict(model, clean, seed=seed), clean.labels)
         kept = torch.ones_like(mask, dtype=torch.bool)
+        # Judged by trusted clips, and the last that they allow is the result, not the one after.
         for threshold in torch.arange(0, 1, 0.05):
             answers = predict(neurons.pruned(mask > threshold), clean, seed=seed)
             if first - accuracy(answers, clean.labels) > self.max_loss:
@@ -87,15 +95,18 @@ class AdversarialNeuronPruning(Repair):
         mask = torch.ones(sum(neurons.sizes), device=device, requires_grad=True)
         optimizer = torch.optim.SGD([mask], self.lr, momentum=0.9)
         draws, still = generator(seed, "anp"), torch.zeros(2, len(mask), device=device)
+        # Dropout, at work in this mode, takes no generator and needs the global one.
         torch.manual_seed(number(seed, "dropout"))
         for _ in range(self.steps):
             chosen = torch.randperm(len(clean), generator=draws)[: self.batch_size]
             clips = clean.training_batch(chosen, draws, device)
             loss = partial(neurons.loss, clips, clean.labels[chosen].to(device))
+            # One signed step from a random start stands for the worst noise.
             noise = torch.empty(2, len(mask)).uniform_(-self.eps, self.eps, generator=draws)
             noise = noise.to(device).requires_grad_()
             (slope,) = grad(loss(mask + noise[0], 1 + noise[1]), noise)
             noise = (noise + self.eps * slope.sign()).detach().clamp(-self.eps, self.eps)
+            # The noise is on weights and biases; the mask, like pruning, is on the weights alone.
             natural, robust = (loss(mask + n[0], 1 + n[1]) for n in (still, noise))
             (mask.grad,) = grad(self.trade_off * natural + (1 - self.trade_off) * robust, mask)
             optimizer.step()

@@ -29,6 +29,7 @@ class Finding:
     """
 
     flagged: Tensor
+    # Besides the flags, so that the AUROC does not depend on where a rule draws its line.
     scores: Tensor
     variants: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -45,6 +46,7 @@ class Repaired:
     model: nn.Module
     metrics: Mapping[str, float] = field(default_factory=dict)
     stages: Sequence[float] = ()
+    # A function and not its values: the judge calls it on clips that no defence may see.
     trace: Callable[[Tensor], Tensor] | None = None
     scan: Scan | None = None
 
@@ -66,7 +68,10 @@ class Detector:
     """Base of the defences that look for triggers in what a deployed model is given."""
 
     def scores(self, model: nn.Module, inputs: Examples, clean: Examples, seed: int) -> Tensor:
-        """How suspect each of ``inputs`` is (N,): the higher, the more; ``clean`` are trusted."""
+        """How suspect each of ``inputs`` is (N,): the higher, the more; ``clean`` are trusted.
+
+        It reads the pixels of ``inputs`` alone, neither labels nor which of them are triggered.
+        """
         raise NotImplementedError
 
     def threshold(self, scores: Tensor) -> float:
@@ -80,6 +85,7 @@ class Repair:
     ``resume``: the file in which a long one may keep what it needs to go on after a kill.
     """
 
+    # Not an argument of the constructor: those are settings of params.yaml.
     resume: Path | None = None
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
@@ -95,4 +101,5 @@ class Trainer:
         raise NotImplementedError
 
 
+# A closed set: vbd/defenses/judgement.py has one way to judge each kind.
 Defense = Filter | Detector | Repair | Trainer

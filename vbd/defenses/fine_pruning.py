@@ -24,6 +24,7 @@ class Pruned(nn.Module):
     def __init__(self, model: nn.Module, mask: Tensor) -> None:
         super().__init__()
         self.model = model
+        # A buffer moves with the model and does not learn in the fine-tuning.
         self.register_buffer("mask", mask)
 
     def features(self, clips: Tensor) -> Tensor:
@@ -53,9 +54,11 @@ class FinePruning(Repair):
             inside(model, part) for part in ("channels", "pool", "classify")
         )
         channels = predict(model, clean, seed=seed, output=channels_of)
+        # Of trusted clips: ranking or stopping on test clips is a fault of public code.
         activity = channels.flatten(0, -2).mean(0)
         masks = self._masks(activity).to(next(model.parameters()).device)
 
+        # What is pruned is the last convolution: one pass through those below serves all stages.
         def answers(channels: Tensor) -> Tensor:
             kept = [classify(pool(channels * mask)) for mask in masks]
             return torch.stack(kept, 1).softmax(2)
@@ -75,12 +78,15 @@ class FinePruning(Repair):
 
     def _masks(self, activity: Tensor) -> Tensor:
         """(steps, C): nothing is pruned in the first, then more, the quietest first."""
+        # Without the last step, which would leave no channel.
         counts = torch.linspace(0, len(activity), self.steps + 1)[:-1].round()
+        # Ranks, not activities: of channels that are equally quiet no more go than asked for.
         rank = activity.argsort().argsort()
         return (rank[None] >= counts[:, None]).float()
 
     def _last_accepted(self, kept: list[float]) -> int:
         """The step before the first that loses too much."""
+        # The first stage loses nothing, so there is one before. Later recoveries do not count.
         lost = [index for index, share in enumerate(kept) if kept[0] - share > self.max_loss]
         return lost[0] - 1 if lost else len(kept) - 1
 

@@ -20,6 +20,7 @@ class FineTuning(Repair):
         self.epochs, self.lr = epochs, lr
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+        # A copy: the caller goes on with the victim itself.
         model = copy.deepcopy(model)
         settings = Training(epochs=self.epochs, lr=self.lr, schedule="constant")
         fit(model, clean, settings, seed=seed, resume=None)

@@ -56,6 +56,7 @@ class ImplicitUnlearning(Repair):
                 (clean.training_batch(part, draws, device).float(), clean.labels[part].to(device))
                 for part in order
             ]
+            # The same crops for both: what was sought on these pixels is unlearned on them.
             shared = self.perturbation(model, batches)
             for batch in batches:
                 slopes = self.hypergradient(model, shared, batch)
@@ -78,11 +79,16 @@ class ImplicitUnlearning(Repair):
         return shared
 
     def hypergradient(self, model: nn.Module, shared: Tensor, batch: Batch) -> list[Tensor]:
-        """The loss's total derivative by each weight, ``shared`` following the weights."""
+        """The loss's total derivative by each weight, ``shared`` following the weights.
+
+        ``shared`` (T, H, W, 3) is in units of UNIT grey levels; one tensor a parameter, in order.
+        """
         weights, shared = list(model.parameters()), shared.detach().requires_grad_()
         loss = -relief(model, shared, batch, penalty=0.0)
         slope, *direct = grad(loss, [shared, *weights], allow_unused=True, materialize_grads=True)
         (inner,) = grad(relief(model, shared, batch), shared, create_graph=True)
+        # K steps to the fixed point of a = a J + slope, J that of the inner step: the implicit
+        # function theorem with products of vectors, no Hessian is formed.
         mapped = shared - STEP * inner
         answer = torch.zeros_like(slope)
         for _ in range(self.fixed_point):
@@ -93,7 +99,10 @@ class ImplicitUnlearning(Repair):
 
 
 def relief(model: nn.Module, shared: Tensor, batch: Batch, penalty: float = PENALTY) -> Tensor:
-    """What the perturbation makes small: minus the loss of the batch, and its own norm."""
+    """What the perturbation makes small: minus the loss of the batch, and its own norm.
+
+    ``shared`` (T, H, W, 3) is in units of UNIT grey levels, the result a scalar.
+    """
     clips, labels = batch
     loss = F.cross_entropy(model(clips + UNIT * shared), labels)
     return penalty * shared.square().sum() - loss

@@ -47,7 +47,12 @@ class Verdict:
 
 
 def judge(defense: Defense, case: Case) -> Verdict:
-    """Run ``defense`` on ``case`` and measure what it leaves."""
+    """Run ``defense`` on ``case`` and measure what it leaves; the runtime is without the measuring.
+
+    Beside cda, asr and ra a filter has elimination, sacrifice and auroc, a detector auroc, fpr and
+    fnr, a repair what it says of itself. Raises ValueError where a detector, or a repair with a
+    ``trace``, meets a clean victim.
+    """
     if isinstance(defense, Filter):
         return _filtered(defense, case)
     return _screened(defense, case) if isinstance(defense, Detector) else _repaired(defense, case)
@@ -58,9 +63,11 @@ def _filtered(defense: Filter, case: Case) -> Verdict:
     _triggered(case)  # raises for a clean victim: of its clips no share could be found
     start = time.monotonic()
     found = defense(case.model, case.train, case.clean, case.seed)
+    # Where nothing is flagged the same training would give the same model again.
     model = case.retrain(case.train.subset(~found.flagged)) if found.flagged.any() else case.model
     spent = time.monotonic() - start
     metrics = _after(case, model)
+    # Read here and in no defence. Other rules are counted, not acted upon: that costs a training.
     poisoned = case.train.poisoned
     metrics |= detection(found.flagged, found.scores, poisoned)
     for rule, flagged in found.variants.items():
@@ -78,13 +85,14 @@ def _screened(defense: Detector, case: Case) -> Verdict:
         name: defense.scores(case.model, some, case.clean, case.seed)
         for name, some in inputs.items()
     }
+    # From trusted clips alone, as a defender has it: one set on test clips would flatter.
     limit = defense.threshold(scores.pop("clean"))
     spent = time.monotonic() - start
     refused = {name: values >= limit for name, values in scores.items()}
     classes = {}
     for name in refused:
         answers = _scores(case, case.model, inputs[name])
-        # A class of its own for what is refused.
+        # A class of its own for what is refused, surer than any probability.
         classes[name] = torch.cat([answers, 2.0 * refused[name][:, None]], 1)
     metrics = _figures(classes["test"], classes["triggered"], case)
     both = torch.cat([refused["test"], refused["triggered"]])
@@ -97,6 +105,7 @@ def _screened(defense: Detector, case: Case) -> Verdict:
 def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     start = time.monotonic()
     given = case.train, case.clean, case.seed
+    # A trainer never meets the victim: it gets the training itself.
     if isinstance(defense, Trainer):
         mended = defense(case.retrain, *given)
     else:
@@ -106,13 +115,17 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     metrics = dict(mended.metrics) | _after(case, model)
     arrays: dict[str, Any] = {"stages": mended.stages}
     if mended.scan is not None:
+        # Does the recovered trigger turn clips that it was not searched on? On the victim as it
+        # was: the mended model has unlearned it.
         suspect = mended.scan.suspect
         marked = case.test.triggered(mended.scan.accused.trigger())
         turned = _scores(case, case.model, marked)
         metrics["trigger_asr"] = attack_success_rate(turned, case.test.labels, suspect)
+        # From here on with the true trigger and target, which the defence never had.
         figures, drawn = against_truth(mended.scan, case.test, case.triggered, case.target)
         metrics, arrays = metrics | figures, arrays | drawn
     if mended.trace is not None:
+        # The curve is of test clips; where the defence stopped it decided on trusted ones.
         pairs = [
             _scores(case, case.model, some, mended.trace).unbind(1)
             for some in (case.test, _triggered(case))
@@ -139,6 +152,7 @@ def _triggered(case: Case) -> Examples:
 def _scores(
     case: Case, model: nn.Module, some: Examples, output: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
+    # Views and crops as the victim was measured, so that before and after compare.
     how: dict[str, Any] = {"views": case.views, "crops": case.crops, "output": output}
     return predict(model, some, seed=case.seed, **how)
 

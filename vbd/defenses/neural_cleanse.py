@@ -68,11 +68,13 @@ class NeuralCleanse(Repair):
         metrics = {
             "detected": float(scan.detected),
             "index": scan.index[scan.suspect].item(),
+            # Of the norms as they are, as Wang et al. have it, to compare with.
             "index_published": anomaly_index(norms).max().item(),
             "found_class": float(scan.suspect) if scan.detected else -1.0,
             "norm": scan.accused.norm,
             "norm_median": norms.quantile(0.5).item(),
             "recovered_asr": scan.accused.success,
+            # The cost of the search in a unit that no machine changes.
             "passes": float(self.clips_a_round * sum(found.rounds for found in scan.recovered)),
         }
         if scan.detected:
@@ -80,15 +82,23 @@ class NeuralCleanse(Repair):
         return Repaired(model, metrics, scan=scan)
 
     def scan(self, model: nn.Module, clean: Examples, seed: int) -> Scan:
-        """Reconstruct a trigger for every class of ``model`` and judge their norms."""
+        """Reconstruct a trigger for every class of ``model`` on ``clean`` clips, judge their norms.
+
+        What the search found is kept in ``resume``, where that is set.
+        """
         needed = evidence(model, clean, self.confidence, seed)
         classes = range(len(needed))
+        # Every class is searched, the attacker's like any other: its number is not known here.
         recovered = self.search(model, clean, classes, seed=seed, resume=self.resume)
         return judged(recovered, needed, self.threshold)
 
     def unlearn(self, model: nn.Module, found: Recovered, clean: Examples, seed: int) -> nn.Module:
-        """A copy of ``model`` trained to give clips with the trigger ``found`` their true class."""
+        """A copy of ``model`` trained to give clips with the trigger ``found`` their true class.
+
+        ``clean`` are trusted clips with their labels; the copy is in evaluation mode.
+        """
         mended = copy.deepcopy(model)
+        # What was recovered: the paper's script skips detection and unlearns the attacker's own.
         stamp = Sometimes(found.trigger(), self.share)
         fit(mended, clean.triggered(stamp), self.unlearning, seed=seed, resume=None)
         return mended.eval()
@@ -122,10 +132,14 @@ class Still(Trigger):
 def evidence(model: nn.Module, clean: Examples, confidence: float, seed: int) -> Tensor:
     """What a trigger has to bring for each class (K,), in nats of its log odds.
 
-    From where they stand on still clips, the mean of ``clean``, to those of ``confidence``.
+    From where they stand on still clips, the mean of ``clean``, to those of ``confidence``; at
+    least 0.001.
     """
+    # In float64: float32 rounds 1 - 1e-9 to 1, whose log odds are infinite.
     odds = predict(model, clean.triggered(Still()), seed=seed).double().logit(eps=1e-9)
     goal = torch.tensor(confidence, dtype=torch.float64).logit()
+    # A clip that is surer than the goal must not make up for others; and norms are divided by this,
+    # so it is never 0.
     return (goal - odds).clamp(min=0).mean(0).clamp(min=1e-3).float()
 
 

@@ -55,13 +55,16 @@ def reconstruct(
     The clips of ``together`` classes go through the model in one pass, which is faster until they
     outgrow the cache of a CPU; each class ends as it would alone, up to rounding. What they found
     is kept in the file ``resume``, and the same call goes on after them. The model comes back as
-    it was.
+    it was. Gives one trigger for each of ``targets``, in their order.
     """
     device = next(model.parameters()).device
+    # Of a batch, not of the store: the crop decides how large a mask is.
     shape = clean.training_batch(torch.tensor([0]), generator(seed), device).shape[1:]
     start = {"lr": lr, "cost": cost, "confidence": confidence, "temporal": temporal}
     rules = {"success": success, "patience": patience, "stop": stop}
     sizes = (rounds, steps, batch_size)
+    # Neither targets nor together: what a class finds depends on no other, so it serves calls for
+    # others too.
     key = number(start, rules, sizes, seed, code_sha256(), fingerprint(model, clean))
     kept = Resume(resume, key)
     found = {one["target"]: Recovered(**one) for one in kept.load() or ()}
@@ -89,6 +92,7 @@ def reconstruct(
                     search.judge(steps * batch_size, success=success, patience=patience, stop=stop)
                 bar.update()
             found |= {one.target: one for one in search.results()}
+            # After each group: a kill costs the search of one group at most.
             kept.save([vars(one) for one in found.values()])
     return [found[target] for target in targets]
 
@@ -97,6 +101,7 @@ def _batches(
     clean: Examples, steps: int, size: int, seed: int, index: int, device: torch.device
 ) -> Iterator[Tensor]:
     """The batches (size, T, H, W, 3) of round ``index``, float in 0-255: each clip as often."""
+    # By seed and round alone: every class meets the same clips, also after a kill.
     draws = generator(seed, "round", index)
     passes = -(-steps * size // len(clean))
     order = torch.cat([torch.randperm(len(clean), generator=draws) for _ in range(passes)])
@@ -107,6 +112,7 @@ def _batches(
 @contextmanager
 def _frozen(model: nn.Module) -> Iterator[None]:
     """The model in evaluation mode without gradients of its own; as it was afterwards."""
+    # In training mode batch norms would take up the statistics of marked clips.
     modes = [(module, module.training) for module in model.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     model.eval().requires_grad_(False)

@@ -31,7 +31,7 @@ class Recovered:
     rounds: int
 
     def trigger(self) -> Stamp:
-        """It, to be put on clips."""
+        """It, to be put on clips (N, T, H, W, 3), uint8; on frames of another size it is scaled."""
         return Stamp(self.mask, self.pattern)
 
 
@@ -61,6 +61,7 @@ def judged(recovered: Sequence[Recovered], evidence: Tensor, threshold: float = 
 
     ``evidence`` (classes,) is what ``neural_cleanse.evidence`` measures.
     """
+    # A norm of 0 has no logarithm.
     norms = torch.tensor([found.norm for found in recovered]).clamp(min=1e-3)
     index = anomaly_index((norms / evidence).log())
     suspect = int(index.argmax())
@@ -74,5 +75,7 @@ def anomaly_index(values: Tensor) -> Tensor:
     distribution: beyond 2 on either side lie 5 % of it (Wang et al. 2019). Of few classes that is a
     rough estimate, so it is taken for ``LEAST`` where it is smaller.
     """
+    # Signed: a trigger far larger than the others accuses nobody. By quantile, as torch's median of
+    # an even number is the lower of the two in the middle.
     below = values.quantile(0.5) - values
     return below / (1.4826 * below.abs().quantile(0.5)).clamp(min=LEAST)

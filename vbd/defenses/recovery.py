@@ -25,6 +25,7 @@ def against_truth(
         "norms": [found.norm for found in scan.recovered],
         "evidence": scan.evidence,
         "index": scan.index,
+        # To be looked at: half precision and bytes are enough for that.
         "masks": np.stack([found.mask.half().numpy() for found in scan.recovered]),
         "patterns": np.stack([found.pattern.byte().numpy() for found in scan.recovered]),
         "suspect": scan.suspect,
@@ -35,6 +36,7 @@ def against_truth(
         return {}, arrays
     true = change(triggered)
     ours = change(test.triggered(scan.recovered[target].trigger()))
+    # By the change to the pixels, not by masks: most true triggers have none.
     one, other = (part > part.max() / 2 for part in (true, ours))
     figures = {
         "target_index": scan.index[target].item(),
@@ -46,6 +48,7 @@ def against_truth(
 
 def change(triggered: Labelled) -> Tensor:
     """Mean absolute change (H, W) in grey levels that the trigger makes to each pixel."""
+    # With nobody poisoned the windows are the same, also where triggers are stored.
     clean = replace(triggered, poisoned=torch.zeros_like(triggered.poisoned))
     totals, count = torch.zeros(()), 0
     pairs = zip(

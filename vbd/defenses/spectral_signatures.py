@@ -17,7 +17,8 @@ class SpectralSignatures(Filter):
 
     ``rate``: the share of a class that is expected to be poisoned at most; 1.5 times as many are
     flagged in every class, whether poisoned or not. The paper holds for rates well below one half:
-    where most of a class is poisoned, its own clips are the ones that stand out.
+    where most of a class is poisoned, its own clips are the ones that stand out. Raises ValueError
+    for a rate that is not between 0 and 0.67.
     """
 
     def __init__(self, *, rate: float = 0.1) -> None:
@@ -32,6 +33,7 @@ class SpectralSignatures(Filter):
         for label in train.labels.unique():
             members = (train.labels == label).nonzero().squeeze(1)
             scores[members] = outlierness(features[members])
+            # In every class: a defender does not know which one the attacker wants.
             count = round(MARGIN * self.rate * len(members))
             flagged[members[scores[members].topk(count).indices]] = True
         return Finding(flagged, scores)
@@ -44,6 +46,7 @@ def outlierness(features: Tensor) -> Tensor:
     """
     centred = features - features.mean(0)
     _, _, directions = torch.linalg.svd(centred, full_matrices=False)
+    # Squared, as the sign of a singular vector means nothing.
     return (centred @ directions[0]).square()
 
 

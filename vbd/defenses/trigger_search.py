@@ -33,6 +33,8 @@ class Search:
     ) -> None:
         starts = zip(*(_start(target, shape, seed, temporal) for target in targets), strict=True)
         self.raw = [torch.stack(parts).to(device).requires_grad_() for parts in starts]
+        # Adam keeps its state element by element and starts anew here: state that one class leaves
+        # to the next is a fault of public code.
         self.optimizer = torch.optim.Adam(self.raw, lr, betas=(0.5, 0.9))
         self.targets = torch.tensor(targets, device=device)
         self.confidence, self.active = confidence, torch.arange(len(targets), device=device)
@@ -57,10 +59,12 @@ class Search:
         """One step of every class on ``batch`` (B, T, H, W, 3), float in 0-255."""
         masks, patterns = self.triggers()
         # A mask for each colour: arithmetic on whole rows is several times faster than on pixels.
+        # In pixels: what is blended after normalisation need not be a picture.
         marked = batch.lerp(patterns, masks.repeat(1, 1, 1, 1, 1, 3))
         logits = model(marked.flatten(0, 1))
         labels = self.targets[self.active].repeat_interleave(len(batch))
         losses = F.cross_entropy(logits, labels, reduction="none").view(-1, len(batch)).mean(1)
+        # A sum, not a mean: then the step of a class does not depend on how many stand beside it.
         loss = (losses + self.cost[self.active] * _norms(masks)).sum()
         self.optimizer.zero_grad()
         loss.backward()
@@ -78,6 +82,7 @@ class Search:
         norms, shares, before = _norms(masks), self.hits[self.active] / count, self.norms[at]
         turned = shares >= success
         smaller = turned & (norms < before)
+        # Until one works, the last one is kept.
         taken = smaller | before.isinf()
         kept = at[taken]
         self.masks[kept], self.patterns[kept] = masks[taken], patterns[taken]
@@ -121,6 +126,7 @@ def _start(target: int, shape: Sequence[int], seed: int, temporal: bool) -> list
     draws = generator(seed, "trigger", target)
     # Uniform in 0-1 behind tanh, as published; frame weights start near 1.
     shapes = [(1, height, width, 1), (1, height, width, 3)]
+    # Short of -1 and 1, where atanh is infinite.
     raw = [torch.atanh(2 * torch.rand(size, generator=draws) * 0.999 - 0.999) for size in shapes]
     return [*raw, torch.full((t, 1, 1, 1), 2.0)] if temporal else raw
 

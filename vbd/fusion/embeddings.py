@@ -33,14 +33,15 @@ class Part:
     logits: np.ndarray
 
     def at(self, rows: np.ndarray) -> Part:
-        """The clips at ``rows``, all of which must be here."""
+        """The clips at ``rows`` (M,), all of which must be here."""
+        # A row that is not here would get its neighbour's values, without an error.
         places = np.searchsorted(self.rows, rows)
         return Part(*(getattr(self, field.name)[places] for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """A victim's ``parts`` by name, and its ``card``: attack, mode, seed and params.
+    """A victim's ``parts`` by name, and its ``card``: attack, mode and params.
 
     Parts are "train" (poisoned as the victim's were), "val", "test" and, of an attacked victim,
     "triggered": test clips of other classes than the target, with the trigger.
@@ -51,11 +52,13 @@ class Embeddings:
 
     def save(self, path: Path) -> None:
         """Write all of it to ``path`` (.npz)."""
+        # An .npz has no folders: part and field make the name.
         arrays = {
             f"{name}_{field.name}": getattr(part, field.name)
             for name, part in self.parts.items()
             for field in fields(Part)
         }
+        # The card as text: an object would have to be unpickled.
         results.write_arrays(path, card=json.dumps(self.card), **arrays)
 
     @classmethod
@@ -78,6 +81,7 @@ def embed(network: nn.Module, clips: Labelled, **how: int) -> Part:
     features = predict(network, clips, output=inside(network, "features"), **how)
     with torch.inference_mode():
         device = next(network.parameters()).device
+        # Of the averaged features: one answer a clip, whatever windows it was cut into.
         logits = inside(network, "classify")(features.to(device)).cpu()
     made = (clips.rows, clips.labels, clips.poisoned, features, logits)
     return Part(*(values.numpy() for values in made))

@@ -28,13 +28,21 @@ class Pair:
         self.target = targets.pop() if targets else None
 
     def part(self, name: str) -> Parts:
-        """The clips of a part that both victims have, in the same order."""
+        """The clips of a part that both victims have, in the same order.
+
+        ``name`` is that of ``Embeddings``; of a clean victim "triggered" is its "test".
+        """
+        # Only a clean victim lacks a part, that of the triggered clips.
         both = [side.parts.get(name, side.parts["test"]) for side in self.sides]
+        # Clips that cannot be heard are in the video's part alone.
         rows = np.intersect1d(both[0].rows, both[1].rows)
         return both[0].at(rows), both[1].at(rows)
 
     def metrics(self, scorer: Scorer) -> tuple[dict[str, float], dict[str, int]]:
-        """CDA, and ASR and RA where one of the two is attacked; and how many clips they are of."""
+        """CDA, and ASR and RA where one of the two is attacked; and how many clips they are of.
+
+        All in 0-1. ``scorer`` gives scores (N, classes) of the clips of both.
+        """
         scores, labels = self._score(scorer, "test")
         metrics, counts = {"cda": accuracy(scores, labels)}, {"test": len(labels)}
         if self.target is not None:
@@ -66,6 +74,7 @@ def late_weighted(pair: Pair) -> Scorer:
     in a weighted majority (Kuncheva 2004), at least 0.
     """
     weights = np.array([_weight(part) for part in pair.part("val")])
+    # Where neither says anything, both count alike.
     weights = weights / weights.sum() if weights.any() else np.full(2, 0.5)
     return lambda parts: sum(
         w * _softmax(part.logits) for w, part in zip(weights, parts, strict=True)
@@ -83,6 +92,7 @@ def early(pair: Pair) -> Scorer:
 
     train = pair.part("train")
     labels = np.where(train[0].poisoned, train[0].labels, train[1].labels)
+    # Scaled, as the penalty on its weights would else favour the modality of larger features.
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     classifier.fit(_features(train), labels)
     return lambda parts: classifier.predict_proba(_features(parts))

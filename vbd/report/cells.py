@@ -75,6 +75,7 @@ def summarise(
     rows = []
     # Without an attack in the grid no result has an ASR.
     frame = frame.reindex(columns=frame.columns.union(metrics, sort=False))
+    # Without a mode or a defence a cell is one too; rows stay in the order of params.yaml.
     for values, cell in frame.groupby(list(keys), dropna=False, sort=False):
         row: dict[str, Any] = dict(zip(keys, values, strict=True)) | {"seeds": len(cell)}
         of_paper = beside(cell.iloc[0])
@@ -91,6 +92,7 @@ def means(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
     found: dict[str, dict[str, dict[str, float]]] = {}
     for values, cell in frame.groupby(KEYS, dropna=False, sort=False):
         model, *rest = values
+        # What a cell has not is NaN here, not text.
         name = " ".join(part for part in rest if isinstance(part, str))
         metrics = cell.drop(columns=[*KEYS, *SETTINGS]).mean().dropna()
         found.setdefault(model, {})[name] = metrics.round(2).to_dict()

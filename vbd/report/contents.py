@@ -24,6 +24,7 @@ class Entry:
     in Snakemake's report, ``{dataset}`` and ``{model}`` in them are filled in.
     """
 
+    # By name: the workflow reads this file too, and must not wait for matplotlib and pandas.
     function: str
     cells: Cells
     beside: Cells = field(default_factory=dict)
@@ -35,15 +36,21 @@ class Entry:
 
     @property
     def file(self) -> str:
-        """The file of the function, seen from the folder of the library's package."""
+        """The file of the function, seen from the folder of the library's package.
+
+        A rule lists it among its inputs, so that an edit of it re-runs this entry and no other.
+        """
         return f"vbd/report/{self.function.partition(':')[0].replace('.', '/')}.py"
 
     def make(self, *arguments: Any) -> Any:
         """A table of (results, dataset), or a figure of a frame of results."""
+        # The one file that is asked for is imported, when it is.
         return load("vbd.report", f"vbd.report.{self.function}")(*arguments, **self.options)
 
 
+# By method, not by name: params.yaml may call a defence anything, or have two of a method.
 _CLUSTERING: Cells = {"defended": {"method": "activation_clustering"}}
+# With the scans of clean models, whose findings are false alarms.
 _SCANS: Cells = {"scanned": {}, "defended": {"method": "neural_cleanse"}}
 
 
@@ -64,6 +71,7 @@ TABLES = {
     "table5_activation_clustering": Entry(
         "tables.defenses:activation_clustering", _CLUSTERING, {"attacked": {}}
     ),
+    # Sound is published on Kinetics-Sounds alone, whatever ours is.
     "table6_audio": _of_mode("audio", "kinetics_sounds"),
     "table7_audiovisual": Entry(
         "tables.audiovisual:fusion", {"fused": {}}, published="kinetics_sounds"

@@ -20,6 +20,7 @@ def panels(
 
     ``options`` are those of ``Figure.subplots``.
     """
+    # Not pyplot, which keeps every figure until it is told not to.
     from matplotlib.figure import Figure
 
     columns = min(count, columns)
@@ -28,6 +29,7 @@ def panels(
     axes = figure.subplots(rows, columns, squeeze=False, **options).flatten()
     for spare in axes[count:]:
         spare.remove()
+    # Of a shared axis the last row alone is labelled; above a gap in it nothing would be.
     for lowest in axes[count - columns : count]:
         lowest.tick_params(labelbottom=True)
     return figure, list(axes[:count])
@@ -42,6 +44,6 @@ def on_grey(mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:
 
 
 def save(figure: "Figure", out: Path) -> None:
-    """Write ``figure`` to ``out`` (.png)."""
+    """Write ``figure`` to ``out`` (.png), whole or not at all."""
     with replacing(out) as temporary:
         figure.savefig(temporary, dpi=140)

@@ -102,7 +102,8 @@ UNLEARNING = {"cda_before": 90, "cda": 85, "asr_before": 100, "asr": 15}
 def attack(dataset: str, architecture: str, mode: str | None, trigger: str | None) -> Pair:
     """(CDA, ASR) of a published attack; of the clean model where mode and trigger are None.
 
-    (None, None) where nothing is published for that ``architecture`` on that ``dataset``.
+    (None, None) where nothing is published for that ``architecture`` on that ``dataset``. Raises
+    ValueError for a dataset that is not one of NAMES.
     """
     row = ATTACKS.get(architecture, {}).get(mode, {}).get(trigger, ())
     start = 2 * list(NAMES).index(dataset)
@@ -110,7 +111,10 @@ def attack(dataset: str, architecture: str, mode: str | None, trigger: str | Non
 
 
 def audiovisual(fusion: str, video: str | None, audio: str | None) -> Pair:
-    """(CDA, ASR) of a published pair of triggers under late or early fusion, None a clean side."""
+    """(CDA, ASR) of a published pair of triggers under late or early fusion, None a clean side.
+
+    (None, None) where there is no such pair; KeyError for another fusion.
+    """
     columns = [None, "sine", "high_frequency"]
     row = AUDIOVISUAL[fusion].get(video)
     if row is None or audio not in columns:
@@ -120,7 +124,10 @@ def audiovisual(fusion: str, video: str | None, audio: str | None) -> Pair:
 
 
 def clustering(dataset: str, architecture: str, mode: str, trigger: str) -> Pair:
-    """(elimination rate, sacrifice rate) of activation clustering on a published attack."""
+    """(elimination rate, sacrifice rate) of activation clustering on a published attack.
+
+    (None, None) where nothing is published of it.
+    """
     if (dataset, architecture) != ("ucf101", "i3d"):
         return None, None
     return ACTIVATION_CLUSTERING.get(mode, {}).get(trigger, (None, None))

@@ -6,7 +6,8 @@ from vbd.defenses.recovered import Scan
 
 
 def verdict(scan: Scan, names: list[str]) -> str:
-    """What the scan says, in a sentence."""
+    """What the scan says, in a sentence; ``names`` are those of the classes, in order."""
+    # Of the class that comes closest, also where it is not flagged: a user wants to know how close.
     index, norm = scan.index[scan.suspect], scan.accused.norm
     if not scan.detected:
         return (

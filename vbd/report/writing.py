@@ -30,9 +30,12 @@ def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
     """
     readable, notes = _readable(table), [*notes, *_of_seeds(table)]
     texts = {
+        # To compute with, so with more digits than are read.
         ".csv": table.to_csv(index=False, float_format="%.5g"),
+        # Numbers are text already; read as numbers again they would lose their last zeros.
         ".md": "\n\n".join([readable.to_markdown(index=False, disable_numparse=True), *notes])
         + "\n",
+        # Escaped, as names have underscores.
         ".tex": readable.to_latex(index=False, escape=True)
         + "".join(f"% {note}\n" for note in notes),
     }
@@ -69,6 +72,7 @@ def _of_seeds(table: pd.DataFrame) -> list[str]:
     """How many seeds the rows have, and what that means for who reads them."""
     if "seeds" not in table:
         return []
+    # A row of 0 seeds is a missing cell, of which its table has a note.
     numbers = sorted(set(table["seeds"]) - {0})
     counts = "no seed" if not numbers else f"{numbers[0]} to {numbers[-1]} seeds"
     if len(numbers) == 1:

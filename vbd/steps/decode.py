@@ -13,6 +13,7 @@ from vbd.sections import Dataset
 
 
 def main() -> None:
+    """Decode the clips that ``--params`` samples from ``--root`` into the store of ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--params", type=json.loads, required=True, help='{"dataset": section}')
     parser.add_argument("--root", type=Path, required=True, help="folder of the videos")
@@ -26,6 +27,7 @@ def main() -> None:
         classes=dataset.classes,
         clips_per_class=dataset.clips_per_class,
         val=dataset.val,
+        # The dataset's seed, not a cell's: all seeds are trained and tested on the same clips.
         rng=np.random.default_rng(dataset.seed),
     )
     build(
@@ -37,6 +39,7 @@ def main() -> None:
         views=dataset.views,
         size=dataset.store,
         workers=args.workers,
+        # What the lists have and the folder has not is counted, never left out in silence.
         absent=listing.absent,
         unlisted=listing.unlisted,
     )

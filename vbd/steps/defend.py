@@ -21,6 +21,7 @@ from vbd.victims.trained import Trained
 
 
 def main() -> None:
+    """Run the defence in ``--params`` on ``--victim``, judge it, write ``--result``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--params", type=json.loads, required=True, help='{"defense": section}')
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
@@ -56,13 +57,14 @@ def defend_victim(
 
     ``triggered`` and ``weights`` are those that the victim was trained with. Writes result and
     scores to ``out``; the runtime is that of the defence, without what judges it. A defence that
-    can go on after a kill does so.
+    can go on after a kill does so. Raises ValueError for a victim that takes in sound.
     """
     trained = Trained.open(victim, clips, triggered)
     result, threat = trained.result, trained.threat
     sections, seed = result["params"], result["seed"]
 
     def retrain(examples: Examples, criterion: Criterion | None = None) -> nn.Module:
+        # As the victim was made, from its result: params.yaml may say something else by now.
         fresh = untrained(trained.section, len(trained.class_names), weights, seed)
         settings = Training(**sections["training"])
         fit(fresh, examples, settings, seed=seed, resume=None, criterion=criterion)
@@ -74,6 +76,7 @@ def defend_victim(
         clean=_frames(trained.clean),
         test=_frames(trained.test),
         triggered=_frames(threat.triggered(trained.test)) if threat else None,
+        # No class has the number -1: a clean victim has no target.
         target=threat.attack.target if threat else -1,
         seed=seed,
         views=trained.evaluation.views,
@@ -82,6 +85,7 @@ def defend_victim(
     )
     section = Defense(**params["defense"])
     defense, resume = defenses.get(section.defense)(**section.params), out / "resume.pt"
+    # Beside the declared outputs, which Snakemake deletes before the step starts.
     if isinstance(defense, Repair):
         defense.resume = resume
     verdict = judge(defense, case)
@@ -90,7 +94,9 @@ def defend_victim(
         rates = before["asr"], after["asr"], before["cda"], after["cda"]
         after["der"] = defense_effectiveness_rating(*rates)
         counts["triggered"] = len(case.triggered)
+        # Tables read trigger and frames of a cell from its own result.
         params = params | {"attack": sections["attack"]}
+    # The result comes last: where there is one, what belongs to it is there.
     results.write_arrays(out / "scores.npz", **verdict.arrays)
     results.write(
         out / "result.json",
@@ -104,6 +110,7 @@ def defend_victim(
         defense=name,
         **{key: result[key] for key in ("dataset", "model", "attack", "mode")},
     )
+    # Not every defence keeps one.
     resume.unlink(missing_ok=True)
 
 

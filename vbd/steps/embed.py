@@ -8,6 +8,7 @@ from vbd.victims.trained import Trained
 
 
 def main() -> None:
+    """Write what ``--victim`` makes of its clips to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     store = "clips.npy or sound.npy of the clip store, whichever the victim takes in"
     parser.add_argument("--clips", type=Path, required=True, help=store)
@@ -22,12 +23,15 @@ def main() -> None:
 def embed_victim(clips: Path, triggered: Path | None, victim: Path, out: Path) -> None:
     """Write what the model whose result is ``victim`` makes of its clips to ``out`` (.npz).
 
-    ``clips`` and ``triggered`` are those that it was trained with.
+    ``clips`` and ``triggered`` are those that it was trained with. Clean victims have no part
+    "triggered".
     """
     trained = Trained.open(victim, clips, triggered)
+    # Early fusion learns from train, weights of late fusion are set on val: none sees the test.
     parts = {"val": trained.clean, "test": trained.test, "train": trained.train}
     if trained.threat is not None:
         parts["triggered"] = trained.threat.triggered(trained.test)
+    # Views and crops as the victim itself was tested.
     result, evaluation = trained.result, trained.evaluation
     how = {"seed": result["seed"], "views": evaluation.views, "crops": evaluation.crops}
     made = {name: embed(trained.network, part, **how) for name, part in parts.items()}

@@ -9,6 +9,7 @@ from vbd.report.contents import FIGURES
 
 
 def main() -> None:
+    """Draw the figure called ``--figure`` from ``--results`` to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figure", choices=sorted(FIGURES), required=True)
     parser.add_argument("--results", type=Path, nargs="+", required=True, help="result.json files")

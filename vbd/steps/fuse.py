@@ -13,6 +13,7 @@ from vbd.fusion.pairs import FUSIONS, Pair
 
 
 def main() -> None:
+    """Fuse all of ``--video`` with all of ``--audio``; write the results below ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     for side in ("video", "audio"):
         embeddings = f"embeddings of the {side} victims, the clean one too"
@@ -33,8 +34,9 @@ def fuse_victims(
     """Fuse each of the ``video`` with each of the ``audio`` embeddings in every way of FUSIONS.
 
     Writes ``out``/<video attack>/<audio attack>/<fusion>/result.json; ``names`` are those of the
-    dataset and of the pair.
+    dataset and of the pair. Raises ValueError where two attacks have different targets.
     """
+    # Read once: each of one side meets all of the other.
     sides = [[Embeddings.load(path) for path in paths] for paths in (video, audio)]
     for seen in sides[0]:
         for heard in sides[1]:
@@ -50,12 +52,14 @@ def fuse_victims(
                     dataset=names[0],
                     model=names[1],
                     attack="+".join(attacks) or None,
+                    # That of the attack on frames: sound has one mode only.
                     mode=seen.card["mode"],
                     seed=seed,
                     metrics=metrics,
                     counts=counts,
                     runtime_s=time.monotonic() - start,
                     params={"fusion": name, "video": seen.card, "audio": heard.card},
+                    # Wherever the victims ran: this is numpy and scikit-learn.
                     device=torch.device("cpu"),
                 )
 

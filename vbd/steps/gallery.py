@@ -11,6 +11,7 @@ from vbd.report.figures import gallery
 
 
 def main() -> None:
+    """Draw every attack in ``--params`` on a test clip: to ``--sheet``, and below ``--loops``."""
     parser = argparse.ArgumentParser(description=__doc__)
     sections = 'sections as JSON: {"dataset": section, "attacks": {name: section}}'
     parser.add_argument("--params", type=json.loads, required=True, help=sections)
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--loops", type=Path, required=True, help="folder of the GIFs")
     args = parser.parse_args()
     test = gallery.cut(args.params, args.clips)
+    # One clip for all triggers, so that they can be compared.
     clean = gallery.pixels(test.subset(torch.tensor([2 * len(test) // 3])))
     shown = {
         f"{attack} {mode}": clips[0].numpy()

@@ -12,6 +12,7 @@ from vbd.models import checkpoints
 
 
 def main() -> None:
+    """Search the trigger that turns the clips to ``--target`` on ``--model``; write ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="clean model (.safetensors)")
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
@@ -22,6 +23,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help=".npz to write")
     args = parser.parse_args()
     model, card = checkpoints.load(args.model)
+    # Training clips, cut as the model takes them: on test clips the attack would be measured on
+    # those that made its trigger.
     train = examples(ClipStore.open(args.clips.parent), "train", crop=card["clip"]["crop"])
     (found,) = reconstruct(model.to(choose()), train, [args.target], seed=args.seed)
     results.write_arrays(args.out, mask=found.mask, pattern=found.pattern)

@@ -13,23 +13,28 @@ import sys
 
 
 def run(*command: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a module of this Python, after saying so."""
+    """Run a module of this Python, after saying so; who calls it looks at the return code."""
     print("$", " ".join(command), flush=True)
     command = (sys.executable, "-m", *command)
     return subprocess.run(command, check=False, stdout=stdout, text=True)
 
 
 def changed() -> list[str]:
-    """Params and code that are not those that the results of dvc.lock were made with."""
+    """Params and code that are not those that the results of dvc.lock were made with, by name.
+
+    Ends the program where DVC cannot tell.
+    """
     status = run("dvc", "status", "--json", stdout=subprocess.PIPE)
     if status.returncode:
         sys.exit(status.returncode)
     parts = [part for stage in json.loads(status.stdout).values() for part in stage]
     deps = {dep for part in parts if isinstance(part, dict) for dep in part.get("changed deps", ())}
+    # Results are dependencies of later stages, and count as changed until they are pulled.
     return sorted(dep for dep in deps if not dep.startswith("results/"))
 
 
 def main() -> None:
+    """Check, pull and take up the results that DVC has; exit with the code of what failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -43,6 +48,7 @@ def main() -> None:
         )
     if code := run("dvc", "pull").returncode:
         sys.exit(code)
+    # Now the results count too.
     if run("dvc", "status", "--quiet").returncode:
         sys.exit(
             "dvc.lock is of a run that was cut off: `snakemake --cores all --forceall` mends it."

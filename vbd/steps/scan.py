@@ -37,6 +37,7 @@ from vbd.training import predict
 
 
 def main() -> None:
+    """Scan ``model`` on ``clips``, write the verdict to ``--out``, repair it where asked."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,12 +59,15 @@ def main() -> None:
     args = parser.parse_args()
     cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs, lr=args.lr)
     try:
+        # The checkpoint is somebody else's: its code is imported on request alone.
         model, card = checkpoints.load(args.model, imports=args.import_class)
         clean, unreadable = clean_clips(args.clips, card)
     except (FileNotFoundError, ValueError) as error:
+        # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
         sys.exit(str(error))
     for path, reason in unreadable.items():
         print(f"left out: {path}: {reason}")
+    # From here: decoding is not what the scan takes.
     start, model = time.monotonic(), model.to(choose())
     cleanse.resume = args.out / "resume.pt"
     scan = cleanse.scan(model, clean, args.seed)
@@ -75,12 +79,14 @@ def main() -> None:
     if args.repair and scan.detected:
         mended = cleanse.unlearn(model, scan.accused, clean, args.seed)
         report["repair"] = compare(model, mended, scan, clean, args.seed)
+        # The same card, so that the mended model can be loaded and scanned as the first was.
         checkpoints.save(mended, args.repair, **card)
         print(*(f"{name}: {share:.0%}" for name, share in report["repair"].items()), sep="\n")
     with replacing(args.out / "scan.json") as temporary:
         temporary.write_text(json.dumps(report, indent=1) + "\n")
     clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
     plotting.save(scan_figure.sheet(scan, card["class_names"], clip), args.out / "scan.png")
+    # Only when all is written: a kill before costs no search.
     cleanse.resume.unlink()
 
 

@@ -9,6 +9,7 @@ from vbd.report.figures import gallery, spectrograms
 
 
 def main() -> None:
+    """Draw every attack in ``--params`` on one sound: to ``--figure``, and below ``--wavs``."""
     parser = argparse.ArgumentParser(description=__doc__)
     sections = 'sections as JSON: {"attacks": {name: section}}'
     parser.add_argument("--params", type=json.loads, required=True, help=sections)

@@ -15,6 +15,7 @@ from vbd.victims.threat import Threat
 
 
 def main() -> None:
+    """Write all of ``--clips`` with the trigger in ``--params`` and ``--mode`` to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--params", type=json.loads, required=True, help='{"attack": section}')
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
@@ -24,6 +25,7 @@ def main() -> None:
     attack = Attack(**args.params["attack"])
     trigger, clips = Threat(attack, args.mode).trigger(), np.load(args.clips, mmap_mode="r")
     with replacing(args.out) as temporary:
+        # Clip by clip on disk: all of them need not fit into memory.
         out = np.lib.format.open_memmap(temporary, "w+", clips.dtype, clips.shape)
         for row, views in enumerate(tqdm(clips, desc=attack.trigger)):
             # Of its own generator: a clip's trigger depends on no other clip.

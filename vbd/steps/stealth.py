@@ -20,6 +20,7 @@ CLIPS = 40
 
 
 def main() -> None:
+    """Measure the attacks in ``--params`` on ``--clips`` and ``--sounds``; write ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     sections = 'sections as JSON: {"dataset": section, "attacks": {name: section}}'
     parser.add_argument("--params", type=json.loads, required=True, help=sections)
@@ -44,17 +45,21 @@ def main() -> None:
 def measured(
     attacks: dict[str, Any], test: Labelled, measure: Callable[[Tensor, Tensor], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """A row an attack and mode: what ``measure`` says of some of the ``test`` clips."""
+    """A row an attack and mode: what ``measure`` says of some of the ``test`` clips.
+
+    ``attacks`` are sections by name; ``measure`` takes clips clean and triggered, at most CLIPS.
+    """
     count = min(CLIPS, len(test))
     clean = gallery.pixels(test.subset(torch.arange(count) * len(test) // count))
     return [
         {"attack": attack, "mode": mode, "trigger": trigger}
         | measure(clean, marked)
         | {"clips": count}
+        # From the gallery, so that what is measured is what is shown.
         for attack, mode, trigger, marked in gallery.triggered({"attacks": attacks}, clean)
     ]
 
 
 def audible(clean: Tensor, triggered: Tensor) -> dict[str, float | None]:
-    """The signal-to-noise ratio in dB."""
+    """The signal-to-noise ratio in dB of sounds (N, samples), None where none is finite."""
     return {"snr": snr_db(clean, triggered)}

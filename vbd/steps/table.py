@@ -8,6 +8,7 @@ from vbd.report.contents import TABLES
 
 
 def main() -> None:
+    """Make the table called ``--table`` from ``--results`` and write it to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", choices=sorted(TABLES), required=True)
     results = "result.json files; the one stealth.json; folders of audiovisual results"

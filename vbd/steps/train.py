@@ -18,6 +18,7 @@ from vbd.victims.threat import threat_of
 
 
 def main() -> None:
+    """Train the victim in ``--params`` from ``--seed``, test it, write ``--result``."""
     parser = argparse.ArgumentParser(description=__doc__)
     sections = "sections dataset, model, training, evaluation and, to poison, attack, as JSON"
     parser.add_argument("--params", type=json.loads, required=True, help=sections)
@@ -56,8 +57,10 @@ def train_victim(
 
     ``params`` holds the sections dataset, model, training, evaluation and, for a poisoned victim,
     attack; ``names`` the dataset, model, attack and mode of the cell; ``triggered`` the clips of a
-    stored attack. Takes up a run that was killed where it stopped.
+    stored attack; ``weights`` a checkpoint to start from, None for scratch. Takes up a run that was
+    killed where it stopped. Raises ValueError where there is an attack without a mode.
     """
+    # The runtime of a victim is that of its training and its test.
     start = time.monotonic()
     threat = threat_of(params, names["mode"], triggered)
     folder, dataset, model = clips.parent, Dataset(**params["dataset"]), Model(**params["model"])
@@ -70,9 +73,11 @@ def train_victim(
     test = clean_examples(folder, "test", model, dataset)
     metrics, counts = evaluate(network, test, Evaluation(**params["evaluation"]), threat, seed)
     counts |= {"train": len(train), "poisoned": int(train.poisoned.sum())}
+    # With what a user of the checkpoint needs who has neither params nor dataset.
     card = params["model"] | {"class_names": class_names, "clip": _clip_card(dataset, model)}
     checkpoints.save(network, out / "model.safetensors", **card)
     results.write_arrays(out / "curves.npz", **history)
+    # Last: where there is a result, model and curves are there too.
     results.write(
         out / "result.json",
         kind="attack" if threat else "baseline",
@@ -87,6 +92,7 @@ def train_victim(
         attack=names["attack"],
         mode=names["mode"],
     )
+    # A kill before this line is one that can be taken up.
     resume.unlink()
 
 

@@ -20,10 +20,11 @@ def evaluate(
 
     ASR counts only clips whose true class is not the target. ``asr_video`` is the ASR where the
     system cuts its own clips from the attacker's video, ``asr_frames_<k>`` that of k poisoned
-    frames.
+    frames; all are in 0-1. Raises ValueError where ``evaluation.video`` meets a model of sound.
     """
     how: dict[str, Any] = {"seed": seed, "views": evaluation.views, "crops": evaluation.crops}
     scores = predict(network, test, **how)
+    # With fewer than five classes all of them are the top.
     top = min(5, scores.shape[1])
     metrics = {
         "cda": accuracy(scores, test.labels),
@@ -36,12 +37,14 @@ def evaluate(
         metrics["asr"] = attack_success_rate(scores, attacked.labels, target)
         metrics["ra"] = accuracy(scores, attacked.labels)
         counts["triggered"] = len(attacked)
+        # Here the trigger is on before crops are taken, and those may cut a corner patch off.
         if evaluation.video is not None:
             if not isinstance(attacked, Examples):
                 raise ValueError("evaluation.video is for models of frames: sound has none")
             cut = {"seed": seed, **evaluation.video.model_dump()}
             scores = predict(network, replace(attacked, whole_video=True), **cut)
             metrics["asr_video"] = attack_success_rate(scores, attacked.labels, target)
+        # The victim stays as it was trained: only the frames of the test change.
         for count in evaluation.frames:
             scores = predict(network, threat.triggered(test, count), **how)
             metrics[f"asr_frames_{count}"] = attack_success_rate(scores, attacked.labels, target)

@@ -17,7 +17,11 @@ from vbd.victims.threat import Threat
 
 
 def untrained(model: Model, classes: int, weights: Path | None, seed: int) -> nn.Module:
-    """The model that training starts from: ``weights`` where given, a head drawn from ``seed``."""
+    """The model that training starts from: ``weights`` where given, a head drawn from ``seed``.
+
+    Without ``weights`` all of it is drawn. Raises ValueError where they do not fit.
+    """
+    # Initial weights take no generator and need the global one.
     torch.manual_seed(number(seed, "weights"))
     network = build(model.architecture, classes, **model.params)
     if weights is not None:
@@ -29,6 +33,7 @@ def clean_examples(folder: Path, split: str, model: Model, dataset: Dataset) -> 
     """What ``model`` takes in of a split of the store in ``folder``: frames, or sound."""
     if model.modality == "audio":
         return sounds(folder, split)
+    # The defender's clips and the test stay as they are.
     flip = dataset.flip and split == "train"
     return examples(ClipStore.open(folder), split, crop=dataset.crop, flip=flip)
 

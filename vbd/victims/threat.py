@@ -33,15 +33,20 @@ class Threat:
         return kind(mode=self.mode, frames=count, **self.attack.params)
 
     def poison(self, clean: Labelled, seed: int) -> Labelled:
-        """Training examples of which a share carries the trigger and the target's label."""
+        """Training examples of which a share carries the trigger and the target's label.
+
+        ``clean`` stays as it is. Raises ValueError where the other classes have too few clips.
+        """
         draws, trigger = generator(seed, "poison"), self.trigger()
         target = self.attack.target
+        # Drawn first: attacks of the same seed, rate and target poison the same clips.
         chosen = poisoning.choose(
             clean.labels, target=target, rate=self.attack.rate, generator=draws
         )
         labels, poisoned = clean.labels.clone(), clean.poisoned.clone()
         decoys: torch.Tensor | None = None
         labels[chosen], poisoned[chosen] = target, True
+        # WaNet's noise, under the clip's own label: no warp but the trigger's may count as it.
         if trigger.cross_ratio:
             decoys = torch.zeros_like(poisoned)
             rest = (~poisoned).nonzero().squeeze(1)
@@ -57,16 +62,24 @@ class Threat:
         )
 
     def triggered(self, test: Labelled, frames: Frames | None = None) -> Labelled:
-        """The examples of other classes than the target, all of them with the trigger."""
+        """The examples of other classes than the target, all of them with the trigger.
+
+        Labels stay the true ones, which RA asks for.
+        """
+        # One of the target's class would count as a success without any trigger.
         others = test.subset(test.labels != self.attack.target)
         return others.triggered(self.trigger(frames), self.stored)
 
 
 def threat_of(params: dict[str, Any], mode: str | None, triggered: Path | None) -> Threat | None:
-    """The threat of a victim's ``params``, None for a clean one; ``triggered`` if it is stored."""
+    """The threat of a victim's ``params``, None for a clean one; ``triggered`` if it is stored.
+
+    Raises ValueError where there is an attack and no mode.
+    """
     if "attack" not in params:
         return None
     if mode is None:
         raise ValueError("the victim has an attack: say in which of its modes")
+    # On disk: of all clips a step reads the poisoned ones and those of the test.
     stored = np.load(triggered, mmap_mode="r") if triggered else None
     return Threat(Attack(**params["attack"]), mode, stored)

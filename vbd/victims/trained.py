@@ -38,8 +38,13 @@ class Trained:
 
     @classmethod
     def open(cls, victim: Path, clips: Path, triggered: Path | None) -> Trained:
-        """The victim whose result is ``victim``; the clips are those that it was trained with."""
+        """The victim whose result is ``victim``; the clips are those that it was trained with.
+
+        ``triggered`` are the same with the trigger, of a stored attack. Raises FileNotFoundError
+        where model or clips are missing.
+        """
         result = results.read(victim)
+        # What it was made with, which params.yaml may no longer say.
         params = result["params"]
         threat = threat_of(params, result["mode"], triggered)
         section, dataset = Model(**params["model"]), Dataset(**params["dataset"])
@@ -51,7 +56,9 @@ class Trained:
             evaluation=Evaluation(**params["evaluation"]),
             class_names=card["class_names"],
             threat=threat,
+            # Poisoned again: the same seed gives the same clips, so none are kept on disk.
             train=training_examples(clips.parent, section, dataset, threat, result["seed"]),
+            # Groups of the training clips that neither the trainer nor the attacker had.
             clean=clean_examples(clips.parent, "val", section, dataset),
             test=clean_examples(clips.parent, "test", section, dataset),
         )

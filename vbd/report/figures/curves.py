@@ -18,6 +18,7 @@ _STYLES = {"static": "-", "dynamic": "--"}
 def curves(frame: pd.DataFrame) -> "Figure":
     """Loss and accuracy over epochs, one line a victim: the mean of its seeds' ``curves.npz``."""
     figure, axes = panels(2, size=(4.5, 4))
+    # Colour tells the attack, the line its mode; black is the clean model.
     attacks = [attack for attack in frame["attack"].unique() if attack != "baseline"]
     colours = {attack: f"C{number % 10}" for number, attack in enumerate(attacks)}
     for name, cell in frame.groupby(names(frame, "model"), sort=False):
@@ -46,6 +47,7 @@ def strip(frame: pd.DataFrame) -> "Figure":
         kinds = {"clean": "test", "triggered": "triggered"}
         # The scores are negative entropies.
         bits = {kind: -np.concatenate([s[key] for s in seeds]) for kind, key in kinds.items()}
+        # The same bins for both, or their areas could not be compared.
         edges = np.histogram_bin_edges(np.concatenate(list(bits.values())), 25)
         for kind, values in bits.items():
             axis.hist(values, edges.tolist(), density=True, alpha=0.6, label=kind)
@@ -67,6 +69,7 @@ def pruning(frame: pd.DataFrame) -> "Figure":
     figure, axes = panels(len(cells), size=(2.4, 2.2), sharex=True, sharey=True)
     for axis, (name, cell) in zip(axes, cells, strict=True):
         seeds = _arrays(cell, "scores.npz")
+        # The same for every seed: steps are counted in channels.
         pruned = 100 * seeds[0]["stages"]
         for rate in ("cda", "asr"):
             each = 100 * np.stack([seed[rate] for seed in seeds])

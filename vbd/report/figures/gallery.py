@@ -80,6 +80,7 @@ def loop(clean: np.ndarray, triggered: np.ndarray, out: Path, *, fps: float = 8)
     from PIL import Image
 
     wide = np.concatenate(_triple(clean, triggered), axis=2)
+    # By whole factors, without smoothing: a trigger of single pixels stays what it is.
     zoom = max(1, 160 // wide.shape[1])
     frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)) for f in wide]
     with replacing(out) as temporary:
@@ -89,5 +90,6 @@ def loop(clean: np.ndarray, triggered: np.ndarray, out: Path, *, fps: float = 8)
 
 
 def _triple(clean: np.ndarray, triggered: np.ndarray) -> tuple[np.ndarray, ...]:
+    # Signed before the difference, which wraps round in uint8.
     change = np.abs(triggered.astype(np.int16) - clean) * AMPLIFY
     return clean, triggered, change.clip(0, 255).astype(np.uint8)

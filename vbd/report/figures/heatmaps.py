@@ -52,6 +52,7 @@ def defenses(frame: pd.DataFrame) -> "Figure":
     means = frame.groupby(["name", "defense"], sort=False)[["cda", "asr", "der"]].mean()
     rows = list(frame["name"].unique())
     methods = ["none", *(name for name in frame["defense"].unique() if name != "none")]
+    # Every pair: what the grid has not is to be seen as a gap.
     wide = means.reindex(pd.MultiIndex.from_product([rows, methods]))
     texts = np.reshape([_cell(*values) for values in wide.to_numpy()], (len(rows), -1))
     der = wide["der"].to_numpy().reshape(texts.shape)
@@ -93,6 +94,7 @@ def _heatmap(
     """``values`` (R, C) of 0-100 in colour, none where they are NaN, and ``texts`` over them."""
     image = axis.imshow(values, cmap=colours, vmin=0, vmax=100, aspect="auto", zorder=1)
     red, green, blue, alpha = np.moveaxis(image.cmap(values / 100), -1, 0)
+    # Roughly as bright as the eye has it; cells without a colour count as bright.
     bright = 0.3 * red + 0.6 * green + 0.1 * blue + (1 - alpha)
     for (row, column), light in np.ndenumerate(bright):
         colour = "black" if light > 0.5 else "white"

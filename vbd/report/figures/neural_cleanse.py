@@ -32,6 +32,7 @@ def neural_cleanse(frame: pd.DataFrame) -> "Figure":
 
     frame = frame[frame["method"] == "neural_cleanse"]
     frame = frame.assign(name=names(frame, "defense").str.replace(" ", "\n"))
+    # One seed: the mean of the masks of several is nothing that was ever found.
     firsts = frame.loc[frame.groupby(["model", "name"], sort=False)["seed"].idxmin()]
     bands = [band for _, cells in firsts.groupby("model", sort=False) for band in _split(cells)]
     widest = max(map(len, bands))
@@ -41,6 +42,7 @@ def neural_cleanse(frame: pd.DataFrame) -> "Figure":
     parts = figure.subfigures(len(bands), 1, squeeze=False)[:, 0]
     each = [_band(part, cells, widest) for part, cells in zip(parts, bands, strict=True)]
     strips = [strip for band in each for strip in band]
+    # One scale under all victims, so that their norms can be compared.
     limits = [strip.get_xlim() for strip in strips]
     for strip in strips:
         strip.set_xlim(np.min(limits), np.max(limits))

@@ -23,6 +23,7 @@ def sheet(scan: Scan, class_names: Sequence[str], clip: Tensor) -> "Figure":
     """
     from matplotlib.figure import Figure
 
+    # By norm, but flagged by norm in proportion to evidence: the red one need not be first.
     order = sorted(scan.recovered, key=lambda found: found.norm)
     figure = Figure(figsize=(1.25 * len(order) + 0.4, 4.5), layout="constrained")
     grid = figure.subplots(len(_ROWS), len(order), squeeze=False)
@@ -35,6 +36,7 @@ def sheet(scan: Scan, class_names: Sequence[str], clip: Tensor) -> "Figure":
         column[0].set_title(title, fontsize=8, color="red" if guilty else "black")
         frame = int(found.mask.sum((1, 2, 3)).argmax())
         mask = found.mask[frame].numpy()
+        # A stamp draws nothing; every trigger takes a generator.
         marked = found.trigger()(clip[None], generator(0))[0]
         column[0].imshow(mask, cmap="gray", vmin=0, vmax=1)
         column[1].imshow(on_grey(mask, found.pattern.numpy()))

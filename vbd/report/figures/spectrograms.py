@@ -48,11 +48,13 @@ def sheet(clean: Tensor, attacked: Mapping[str, Tensor]) -> "Figure":
     before = _levels(clean)
     after = {name: _levels(sound) for name, sound in attacked.items()}
     changes = {name: np.abs(levels - before) for name, levels in after.items()}
+    # One scale for all rows, so that triggers can be compared.
     lowest = min(levels.min() for levels in (before, *after.values()))
     highest = max(levels.max() for levels in (before, *after.values()))
     widest = max(change.max() for change in changes.values())
     figure = Figure(figsize=(10, 2.2 * len(attacked) + 0.6), layout="constrained")
     grid = figure.subplots(len(attacked), 3, squeeze=False, sharex=True, sharey=True)
+    # Bands are centred on whole numbers, where the ticks are.
     extent = (0, clean.shape[1] / RATE, -0.5, _BANDS - 0.5)
     how = {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "nearest"}
     for row, (name, levels) in zip(grid, after.items(), strict=True):
@@ -74,6 +76,7 @@ def write_wav(sound: Tensor, out: Path) -> None:
     """Write ``sound`` (1, samples), float32 in [-1, 1], to ``out`` (.wav) as 16-bit PCM."""
     with replacing(out) as temporary, wave.open(str(temporary), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
+        # Not 32768: a sample of 1.0 would wrap round.
         file.writeframes((sound[0] * 32767).round().numpy().astype("<i2").tobytes())
 
 

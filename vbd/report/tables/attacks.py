@@ -25,6 +25,7 @@ def attacks(paths: Sequence[Path], dataset: str) -> Table:
 def of_mode(paths: Sequence[Path], dataset: str, *, mode: str) -> Table:
     """Tables 1 to 3 and 6 of the paper: CDA and ASR of the attacks in a mode, and without one."""
     frame = read(paths)
+    # A baseline is shown where its model was attacked in this mode.
     frame = frame[frame["model"].isin(frame.loc[frame["mode"] == mode, "model"])]
     frame = frame[(frame["attack"] == "baseline") | (frame["mode"] == mode)]
     table = summarise(frame, ["cda", "asr"], keys=["model", "attack"], beside=_rates(dataset))
@@ -36,12 +37,14 @@ def architectures(paths: Sequence[Path], dataset: str) -> Table:
     frame, keys = read(paths), ["attack", "mode"]
     # Rows are matched by name, which a missing mode is not.
     frame["mode"] = frame["mode"].fillna("")
+    # Models of frames: sound is not compared with them.
     frame = frame[frame["model"].isin(frame.loc[~frame["mode"].isin(["", "audio"]), "model"])]
     shared = frame[frame.groupby(keys)["model"].transform("nunique") > 1]
     long = summarise(shared, ["cda", "asr"], keys=["model", *keys], beside=_rates(dataset))
     parts = [long.groupby(keys, sort=False)["seeds"].min()]
     for model, part in long.groupby("model", sort=False):
         part = part.drop(columns=["model", "seeds"]).set_index(keys).reindex(parts[0].index)
+        # What is published of no attack on a model gets no column.
         empty = [name for name in part if name.endswith("_published") and part[name].isna().all()]
         parts.append(part.drop(columns=empty).add_prefix(f"{model} "))
     fewest = "Seeds: the fewest of any model in the row."

@@ -24,7 +24,7 @@ def fusion(folders: Sequence[Path], dataset: str) -> Table:
     frame = _read(folders)
     keys, parts = ["model", "video", "mode", "audio"], []
     for name in ("late", "early"):
-
+        # The name is bound now: read later, it would be the last one of the loop.
         def beside(row: pd.Series, name: str = name) -> dict[str, float | None]:
             triggers = (row[f"{side}_trigger"] or None for side in ("video", "audio"))
             figures = published.audiovisual(name, *triggers)
@@ -43,6 +43,7 @@ def late_fusion(folders: Sequence[Path], dataset: str) -> Table:
     keys = ["model", "attacked", "clean_modalities", "fusion"]
     frame = frame.sort_values(["clean_modalities", "attacked"], ascending=False, kind="stable")
     table = summarise(frame, ["cda", "asr", "ra"], keys=keys).rename(columns={"seeds": "cells"})
+    # `summarise` has counted cells, which here are of several attacks.
     seeds = frame.groupby(keys, sort=False)["seed"].nunique()
     table.insert(len(keys), "seeds", seeds.to_numpy())
     notes = [

@@ -42,6 +42,7 @@ def unlearning(paths: Sequence[Path], dataset: str) -> Table:
     frame = read(paths)
     cell = ["model", "attack", "mode", "seed"]
     victims = frame.loc[frame["defense"].isna(), [*cell, *_RATES]]
+    # Seed by seed: what comes before is of the same victim.
     both = _scans(frame).merge(victims, "left", on=cell, suffixes=("", "_before"))
 
     def beside(row: pd.Series) -> Mapping[str, float | None]:
@@ -58,6 +59,7 @@ def unlearning(paths: Sequence[Path], dataset: str) -> Table:
         "unlearns the attacker's own trigger.",
         "-: no trigger in a baseline, or no such figure published.",
     ]
+    # They are approximate: whole numbers, of a type that has gaps.
     rounded = [name for name in table if name.endswith("_published")]
     return table.drop(columns="detected_std").astype(dict.fromkeys(rounded, "Int64")), notes
 
