@@ -1,4 +1,4 @@
-"""What a step costs before it computes, started plainly and warm: ratios of `import torch` alone."""
+"""What a step costs before it computes, plainly and warm: as ratios of `import torch` alone."""
 
 import argparse
 import os

@@ -220,3 +220,10 @@ def test_a_pickle_is_not_executed(tmp_path):
         with pytest.raises(ValueError, match=rf"{name}.*safetensors"):
             checkpoints.read_weights(tmp_path / name)
     assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("held", [torch.zeros(2), [torch.zeros(2)], {"epoch": 3}])
+def test_a_file_that_holds_no_weights_is_refused(tmp_path, held):
+    torch.save(held, tmp_path / "m.pth")
+    with pytest.raises(ValueError, match="expected tensors by name"):
+        checkpoints.read_weights(tmp_path / "m.pth")

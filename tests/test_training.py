@@ -1,6 +1,7 @@
 """Training learns, goes on after a kill as if there had been none, and repeats itself exactly."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from vbd.resume import Resume
 from vbd.sections import Attack, Evaluation, Model, Training
 from vbd.steps.defend import defend_victim
 from vbd.steps.train import train_victim
+from vbd.triggers.badnet import BadNet
 from vbd.victims.evaluation import evaluate
 from vbd.victims.making import untrained
 from vbd.victims.threat import Threat, threat_of
@@ -92,6 +94,17 @@ def test_a_state_of_other_settings_is_not_taken_up(store, tmp_path, capsys):
     other = SETTINGS.model_copy(update={"lr": 0.02})
     training.fit(fresh(), train, other, seed=0, resume=resume)
     assert "resumed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change", [{"crop": 14}, {"trigger": BadNet(size=0.3)}])
+def test_a_state_of_other_clips_is_not_taken_up(store, tmp_path, capsys, change):
+    train, resume = poisoned(store), tmp_path / "resume.pt"
+    training.fit(fresh(), train, SETTINGS, seed=0, resume=resume)
+    capsys.readouterr()
+    training.fit(fresh(), replace(train, **change), SETTINGS, seed=0, resume=resume)
+    assert "resumed" not in capsys.readouterr().out
+    training.fit(fresh(), replace(train, **change), SETTINGS, seed=0, resume=resume)
+    assert "resumed" in capsys.readouterr().out
 
 
 def step(store_folder: Path, out: Path, seed: int) -> dict:

@@ -1,14 +1,19 @@
 """What made a result: versions, device, and hashes of the code, the data and the weights."""
 
 import hashlib
+import os
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 import vbd
 from vbd.data.labelled import Labelled
+from vbd.triggers.base import Trigger
 
 
 # Asked for twice in a step, for the state to resume from and for the result.
@@ -24,12 +29,30 @@ def code_sha256() -> str:
 
 
 def fingerprint(model: nn.Module, examples: Labelled) -> str:
-    """SHA-256 of a model's weights and of which examples it sees, with which labels."""
+    """SHA-256 of a model's weights and of all that decides what it sees: clips, labels, trigger."""
     digest = hashlib.sha256()
-    tensors = [*model.state_dict().values(), examples.rows, examples.labels, examples.poisoned]
-    for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for tensor in model.state_dict().values():
+        digest.update(_bytes(tensor))
+    for part in fields(examples):
+        digest.update(part.name.encode() + _bytes(getattr(examples, part.name)))
     return digest.hexdigest()
+
+
+def _bytes(value: Any) -> bytes:
+    """What tells a value from others of its kind, the same in every process."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().contiguous().numpy().tobytes()
+    if isinstance(value, np.memmap):
+        # To read a store through would take longer than the training: a new one has a new time.
+        where = str(value.filename)
+        return repr((where, os.stat(where).st_mtime_ns, value.shape)).encode()
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    # A trigger is its class and its parameters, which may be a trigger again.
+    if isinstance(value, Trigger):
+        parts = [name.encode() + _bytes(part) for name, part in sorted(vars(value).items())]
+        return type(value).__qualname__.encode() + b"".join(parts)
+    return repr(value).encode()
 
 
 def provenance(device: torch.device) -> dict[str, str]:

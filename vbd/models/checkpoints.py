@@ -91,9 +91,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "saved again with safetensors.torch.save_file(model.state_dict(), ...)."
         ) from error
     # Some publish a whole training state, which has the weights under this key.
-    weights = weights.get("state_dict", weights)
+    weights = weights.get("state_dict", weights) if isinstance(weights, dict) else weights
+    if not isinstance(weights, dict):
+        raise ValueError(f"{path}: expected tensors by name, found a {type(weights).__name__}")
     if not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f"{path}: expected tensors by name, found keys {sorted(weights)[:5]}")
+        raise ValueError(f"{path}: expected tensors by name, found keys {list(weights)[:5]}")
     return weights
 
 
