@@ -90,8 +90,9 @@ class ImplicitUnlearning(Repair):
         # K steps to the fixed point of a = a J + slope, J that of the inner step: the implicit
         # function theorem with products of vectors, no Hessian is formed.
         mapped = shared - STEP * inner
-        answer = torch.zeros_like(slope)
-        for _ in range(self.fixed_point):
+        # From zero the first step gives the slope itself: nothing to differentiate for.
+        answer = slope
+        for _ in range(self.fixed_point - 1):
             (answer,) = grad(mapped, shared, answer, retain_graph=True)
             answer = answer + slope
         implicit = grad(mapped, weights, answer, allow_unused=True, materialize_grads=True)
