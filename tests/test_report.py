@@ -158,6 +158,7 @@ VICTIM = ("baselines", "attacks")
 # Scans of clean models, of attacked ones, and a victim of its own with its scan.
 CLEANSE = ("scans", "neural_cleanse", "optimised")
 INPUTS = dict.fromkeys(TABLES, VICTIM) | {
+    "summary": (*VICTIM, *METHODS, "neural_cleanse", "scans"),
     "table5_activation_clustering": ("attacks", "activation_clustering"),
     "table7_audiovisual": ("fusion",),
     "late_fusion": ("fusion",),

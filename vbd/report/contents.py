@@ -62,6 +62,7 @@ def _of_mode(mode: str, published: str | None = None) -> Entry:
 
 
 TABLES = {
+    "summary": Entry("tables.summary:summary", {"victims": {}, "defended": {}}),
     "attacks": Entry("tables.attacks:attacks", {"victims": {}}),
     "table1_static": _of_mode("static"),
     "table2_dynamic": _of_mode("dynamic"),

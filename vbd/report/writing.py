@@ -45,15 +45,18 @@ def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and deviation in one column, "-" for each that is not there."""
+    """Mean and deviation, or mean and range, in one column; "-" for what is not there."""
     columns: dict[str, pd.Series] = {}
     for name, column in table.items():
-        if name.endswith("_std"):
+        if name.endswith(("_std", "_low", "_high")):
             continue
         if f"{name}_std" in table.columns:
             pairs = zip(column, table[f"{name}_std"], strict=True)
             digits = _DIGITS.get(name, 1)
             column = pd.Series([_figure(mean, spread, digits) for mean, spread in pairs])
+        elif f"{name}_low" in table.columns:
+            triples = zip(column, table[f"{name}_low"], table[f"{name}_high"], strict=True)
+            column = pd.Series([_range(*triple) for triple in triples])
         elif pd.api.types.is_float_dtype(column):
             column = column.map(f"{{:.{_DIGITS.get(name, 2)}f}}".format, na_action="ignore")
         columns[_title(name)] = column.astype(object).where(column.notna(), "-")
@@ -68,6 +71,12 @@ def _figure(mean: float, deviation: float, digits: int) -> str:
     return f"{mean:.{digits}f} ± {spread}"
 
 
+def _range(mean: float, low: float, high: float) -> str:
+    if pd.isna(mean):
+        return "-"
+    return f"{mean:.1f}" if low == high else f"{mean:.1f} ({low:.1f} to {high:.1f})"
+
+
 def _of_seeds(table: pd.DataFrame) -> list[str]:
     """How many seeds the rows have, and what that means for who reads them."""
     if "seeds" not in table:
@@ -79,10 +88,10 @@ def _of_seeds(table: pd.DataFrame) -> list[str]:
         counts = "1 seed" if numbers == [1] else f"{numbers[0]} seeds"
     if 1 not in numbers:
         return [f"Rows of {counts}."]
+    sign = "± -: a single value has no deviation. " if any(table.filter(like="_std")) else ""
     return [
-        f"Rows of {counts}. ± -: a single value has no deviation. A single cell says little: "
-        "between two machines it can differ by tens of points. Read means over rows, or run more "
-        "seeds (presets/full.yaml)."
+        f"Rows of {counts}. {sign}A single cell of one seed says little: between two machines it "
+        "can differ by tens of points. Read means over rows, or run more seeds (presets/full.yaml)."
     ]
 
 
