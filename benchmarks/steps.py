@@ -3,12 +3,11 @@
   python benchmarks/steps.py
   python benchmarks/steps.py --plan presets/full.yaml
 
-The times are those that Snakemake kept of what is in results/. A step that the last run did not
-have counts like the mean of its rule; jobs overlap as much as they did then.
+The times are those that Snakemake kept of what is in results/. A planned step counts like the mean
+of its rule; jobs overlap as much as they did then.
 """
 
 import argparse
-import csv
 import json
 import re
 import subprocess
@@ -31,18 +30,16 @@ def main() -> None:
     print(f"\n{len(done)} jobs, {done['seconds'].sum():.0f} job-seconds in {wall:.0f} s")
     if args.plan:
         todo = planned(args.plan)
-        # The same step of any seed, else any step of the rule.
-        same = done.groupby("step")["seconds"].mean()
-        alike = done.groupby("rule")["seconds"].mean()
-        seconds = todo["step"].map(same).fillna(todo["rule"].map(alike))
-        for rule in todo.loc[seconds.isna(), "rule"].unique():
-            print(f"no time is known of {rule}: left out")
-        total = seconds.sum() * wall / done["seconds"].sum()
-        print(f"{args.plan}: {len(todo)} jobs, about {total / 60:.0f} minutes")
+        mean = done.groupby("rule")["seconds"].mean()
+        if unknown := sorted(set(todo) - set(mean.index)):
+            print(f"left out, as no time is known: {', '.join(unknown)}")
+        seconds = sum(count * mean.get(rule, 0.0) for rule, count in todo.items())
+        minutes = seconds * wall / done["seconds"].sum() / 60
+        print(f"{args.plan}: {sum(todo.values())} jobs, about {minutes:.0f} minutes")
 
 
 def recorded(folder: Path) -> pd.DataFrame:
-    """One row a job that Snakemake has run here: rule, step, kind, start, end and seconds."""
+    """One row a job that Snakemake has run here: rule, kind, start, end and seconds."""
     rows = {}
     for file in folder.rglob("*"):
         if file.is_file():
@@ -50,21 +47,22 @@ def recorded(folder: Path) -> pd.DataFrame:
             if record["starttime"] and record["log"]:
                 rows[record["log"][0]] = (record["rule"], record["starttime"], record["endtime"])
     frame = pd.DataFrame(
-        [(*_names(rule, log), start, end) for log, (rule, start, end) in rows.items()],
-        columns=["rule", "step", "kind", "start", "end"],
+        [(rule, _kind(rule, log), start, end) for log, (rule, start, end) in rows.items()],
+        columns=["rule", "kind", "start", "end"],
     )
     return frame.assign(seconds=frame["end"] - frame["start"])
 
 
-def planned(overlay: Path) -> pd.DataFrame:
-    """One row a job of a configuration, whether it is done or not: rule, step and kind."""
-    command = ["snakemake", "--detailed-summary", "--forceall", "--configfile", str(overlay)]
+def planned(overlay: Path) -> dict[str, int]:
+    """The number of jobs of each rule in a configuration, whether they are done or not."""
+    command = ["snakemake", "-n", "--cores", "all", "--forceall", "--configfile", str(overlay)]
     said = subprocess.run(
         [sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    rows = csv.DictReader(said.splitlines(), delimiter="\t")
-    jobs = {(row["rule"], row["log-file(s)"]) for row in rows if row["log-file(s)"] != "-"}
-    return pd.DataFrame([_names(*job) for job in jobs], columns=["rule", "step", "kind"])
+    # The last table that it prints: a line a rule, then their sum.
+    lines = said.rsplit("Job stats:", 1)[1].strip().splitlines()[2:]
+    counts = dict(line.split() for line in lines[: [*map(len, lines), 0].index(0)])
+    return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
 
 
 def by_kind(done: pd.DataFrame) -> pd.DataFrame:
@@ -77,11 +75,12 @@ def by_kind(done: pd.DataFrame) -> pd.DataFrame:
     return table.set_index(["rule", "kind"])
 
 
-def _names(rule: str, log: str) -> tuple[str, str, str]:
-    """The rule, the step whatever its seed, and its kind: the model, or the defence."""
+def _kind(rule: str, log: str) -> str:
+    """The defence of a step that defends, else its model; nothing where it has neither."""
     parts = Path(re.sub(r"/seed\d+", "", log)).with_suffix("").parts[3:]
-    kind = parts[-1] if rule.startswith("defend") else parts[1] if len(parts) > 2 else ""
-    return rule, f"{rule} {'/'.join(parts)}", kind
+    if rule.startswith("defend"):
+        return parts[-1]
+    return parts[1] if len(parts) > 2 else ""
 
 
 if __name__ == "__main__":

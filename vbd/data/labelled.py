@@ -103,7 +103,10 @@ class Labelled:
             marks.append((self.decoys, self.trigger.noise))
         for mask, mark in marks:
             chosen = mask[positions].to(clips.device)
-            if chosen.any():
+            if chosen.all():
+                # As in every test: to pick all of them out and put them back takes three copies.
+                clips = mark(clips, generator)
+            elif chosen.any():
                 # They may be the caller's own, and nothing is ever changed in place.
                 clips = clips.clone()
                 clips[chosen] = mark(clips[chosen], generator)
