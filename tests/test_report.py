@@ -208,6 +208,15 @@ def test_a_missing_cell_is_a_dash_in_the_heatmap_and_scans_of_clean_models_are_n
     assert texts.count("-") == 2 and "90 / 21\nDER 88" in texts
 
 
+def test_a_mode_of_a_users_own_has_a_row_of_its_own_in_the_summary(cells, tmp_path):
+    paths = [tmp_path / f"{mode}.json" for mode in ("flash", "hum")]
+    row = json.loads(cells["attacks"][0].read_text())
+    for path in paths:
+        path.write_text(json.dumps(row | {"mode": path.stem}))
+    table, _ = TABLES["summary"].make([*cells["baselines"], *paths], "ucf101")
+    assert list(table.loc[table["model"] == row["model"], "mode"]) == ["clean", "flash", "hum"]
+
+
 def test_metrics_for_dvc_are_means_in_percent(cells):
     found = means(read([*cells["baselines"], *cells["attacks"]]))["i3d"]
     assert found["baseline"] == {"cda": 96.0}

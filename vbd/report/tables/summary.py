@@ -9,7 +9,8 @@ import pandas as pd
 from vbd.report.cells import Table, names, read
 
 _RATES = ["cda", "asr"]
-_MODES = ["clean", "static", "dynamic", "natural", "audio"]
+# In which order rows stand; a mode of a user's own trigger comes after these.
+_MODES = {"clean": 0, "static": 1, "dynamic": 2, "natural": 3, "audio": 4}
 
 
 def summary(paths: Sequence[Path], dataset: str) -> Table:
@@ -18,16 +19,16 @@ def summary(paths: Sequence[Path], dataset: str) -> Table:
     frame["mode"] = frame["mode"].fillna("clean")
     # A defence that was run on clean models has no ASR to leave.
     frame = frame[frame["defense"].isna() | (frame["mode"] != "clean")]
-    frame = frame.assign(cell=names(frame), order=frame["mode"].map(_MODES.index))
+    frame = frame.assign(cell=names(frame), order=frame["mode"].map(_MODES).fillna(5))
     defended = frame["defense"].notna()
     frame = frame.assign(
         defense=frame["defense"].fillna("none"),
         mode=frame["mode"].mask(defended, "all"),
-        order=frame["order"].mask(defended, len(_MODES)),
+        order=frame["order"].mask(defended, 6),
     )
     # Models stay in the order of the grid, which a sort by name would lose.
     models = {model: number for number, model in enumerate(frame["model"].unique())}
-    keys = [frame["model"].map(models), frame["order"], frame["defense"]]
+    keys = [frame["model"].map(models), frame["order"], frame["defense"], frame["mode"]]
     rows = [_row(group) for _, group in frame.groupby(keys)]
     notes = [
         "In percent, mean (lowest to highest) over attacks of their means over seeds; all: every "
