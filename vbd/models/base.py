@@ -1,6 +1,6 @@
 """What every classifier here is: pixels or sound in, features, then logits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,10 @@ class Classifier(nn.Module):
         """Logits (N, classes) of what the model takes in."""
         return self.classify(self.features(clips))
 
+    def renamed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """``weights`` of a public checkpoint under the names that they have here."""
+        return weights
+
 
 def inside(model: nn.Module, part: str) -> Callable[[Tensor], Tensor]:
     """``channels``, ``pool``, ``features`` or ``classify`` of a model, which may be a user's own.
@@ -58,18 +62,19 @@ def inside(model: nn.Module, part: str) -> Callable[[Tensor], Tensor]:
 class VideoClassifier(Classifier):
     """Base of the video architectures, which take pixels (N, T, H, W, 3), uint8 or float in 0-255.
 
-    They own their normalisation, so triggers stay in pixels.
+    They own their normalisation, so triggers stay in pixels: ``mean`` and ``std`` of the channels
+    (R, G, B), as shares of 255.
     """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
         super().__init__()
-        mean, std = torch.tensor(MEAN), torch.tensor(STD)
+        middle, spread = torch.tensor(mean), torch.tensor(std)
         # Not among the weights: public checkpoints have no such tensors, and loading is strict.
-        self.register_buffer("scale", 1 / (255 * std), persistent=False)
-        self.register_buffer("shift", -mean / std, persistent=False)
+        self.register_buffer("scale", 1 / (255 * spread), persistent=False)
+        self.register_buffer("shift", -middle / spread, persistent=False)
 
     def normalise(self, clips: Tensor) -> Tensor:
         """Pixels (N, T, H, W, 3), uint8 or float in 0-255, to (N, 3, T, H, W) of about unit scale.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vbd.files import replacing
 from vbd.models import build
+from vbd.models.base import Classifier
 
 
 def save(model: nn.Module, path: Path, **card: Any) -> None:
@@ -102,9 +103,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def transfer(model: nn.Module, path: Path) -> None:
     """Put the weights in ``path`` into ``model``, except its head where the classes differ.
 
+    They may have the names of a public checkpoint that the model's ``renamed`` knows.
     Raises ValueError with the names where the rest does not fit.
     """
     weights, own = read_weights(path), model.state_dict()
+    if isinstance(model, Classifier):
+        weights = model.renamed(weights)
     # A user's own class may have no ``head``: then everything must fit.
     heads = getattr(model, "head", ())
     # By name and shape: a head of as many classes is taken too, whichever they are.

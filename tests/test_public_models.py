@@ -1,0 +1,160 @@
+"""Video Swin, MoViNet-A2 and C3D are the published ones and take public checkpoints."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vbd.models import build, checkpoints, mobile
+
+SWIN = {"embed_dim": 8, "depths": [1, 1], "heads": [1, 2], "window": [2, 2, 2]}
+C3D = {"width": 1, "hidden": 8}
+KINDS = ("weight", "bias")
+MERGING = ("reduction.weight", "norm.weight", "norm.bias")
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("swin3d_t", {}),
+        ("swin3d_s", {"depths": (2, 2, 18, 2)}),
+        ("swin3d_b", {"depths": (2, 2, 18, 2), "embed_dim": 128, "heads": (4, 8, 16, 32)}),
+    ],
+)
+def test_video_swin_has_torchvisions_sizes(name, params):
+    from torchvision.models import video
+
+    with torch.device("meta"):
+        theirs, ours = getattr(video, name)(num_classes=400), build("swin3d", 400, **params)
+    assert parameters(ours) == parameters(theirs)
+    weights = ours.renamed(theirs.state_dict())
+    assert {k: v.shape for k, v in weights.items()} == {
+        k: v.shape for k, v in ours.state_dict().items()
+    }
+
+
+def test_video_swin_takes_torchvisions_checkpoints_and_its_normalisation(tmp_path):
+    from torchvision.models import video
+
+    theirs = video.SwinTransformer3d([2, 4, 4], 8, [1, 1], [1, 2], [2, 2, 2], num_classes=5).eval()
+    torch.save(theirs.state_dict(), tmp_path / "swin.pth")
+    ours = build("swin3d", 5, **SWIN).eval()
+    checkpoints.transfer(ours, tmp_path / "swin.pth")
+    clips = torch.randint(0, 256, (1, 4, 32, 32, 3), dtype=torch.uint8)
+    # The preset that torchvision publishes with the weights, but for its resizing and cropping.
+    preset = video.Swin3D_T_Weights.DEFAULT.transforms(resize_size=(32, 32), crop_size=(32, 32))
+    frames = preset(clips[0].permute(0, 3, 1, 2))[None]
+    assert torch.allclose(ours(clips), theirs(frames), atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["norm", "norm3"])
+def test_video_swin_knows_all_of_its_authors_names(norm):
+    with torch.device("meta"):
+        model = build("swin3d", 400)
+    depths, block = (2, 2, 6, 2), []
+    for part in ("norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"):
+        block += [f"{part}.weight", f"{part}.bias"]
+    block += ["attn.relative_position_bias_table", "attn.relative_position_index"]
+    names = [f"patch_embed.{part}.{kind}" for part in ("proj", "norm") for kind in KINDS]
+    names += [f"{norm}.{kind}" for kind in KINDS]
+    for stage, depth in enumerate(depths):
+        names += [f"layers.{stage}.blocks.{b}.{part}" for b in range(depth) for part in block]
+        if stage < 3:
+            names += [f"layers.{stage}.downsample.{part}" for part in MERGING]
+    weights = {f"backbone.{name}": torch.empty(0) for name in names}
+    weights |= {f"cls_head.fc_cls.{kind}": torch.empty(0) for kind in KINDS}
+    assert len(weights) == 185
+    assert set(model.renamed(weights)) == set(model.state_dict())
+
+
+def test_a_video_swin_checkpoint_of_ours_keeps_its_names():
+    model = build("swin3d", 5, **SWIN)
+    assert list(model.renamed(model.state_dict())) == list(model.state_dict())
+
+
+def test_movinet_a2_is_the_published_one():
+    with torch.device("meta"):
+        model = build("movinet_a2", 600)
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    assert round(parameters(model) / 1e6, 2) == 5.25 and len(shapes) == 638
+    assert shapes["conv1.conv_1.conv3d.weight"] == (16, 3, 1, 3, 3)
+    assert shapes["blocks.b0_l0.expand.conv_1.conv3d.weight"] == (40, 16, 1, 1, 1)
+    assert shapes["blocks.b0_l0.deep.conv_1.conv3d.weight"] == (40, 1, 1, 5, 5)
+    assert shapes["blocks.b0_l0.res.1.conv_1.conv3d.weight"] == (16, 16, 1, 1, 1)
+    assert shapes["blocks.b2_l1.se.fc1.conv_1.conv3d.weight"] == (40, 160, 1, 1, 1)
+    assert shapes["blocks.b3_l0.deep.conv_1.conv3d.weight"] == (240, 1, 5, 3, 3)
+    assert shapes["blocks.b4_l6.project.conv_1.norm.running_var"] == (144,)
+    assert shapes["blocks.b4_l6.alpha"] == ()
+    assert shapes["conv7.conv_1.conv3d.weight"] == (640, 144, 1, 1, 1)
+    assert shapes["classifier.0.conv_1.conv3d.bias"] == (2048,)
+    assert shapes["classifier.3.conv_1.conv3d.weight"] == (600, 2048, 1, 1, 1)
+    assert not any(name.startswith("blocks.b3_l0.res") for name in shapes)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "borders"),
+    [(8, 8, (0, 1, 0, 1)), (9, 9, (1, 1, 1, 1)), (8, 7, (1, 1, 0, 1))],
+)
+def test_movinets_strides_are_padded_as_in_tensorflow(height, width, borders):
+    x = torch.rand(1, 1, 1, height, width)
+    conv = mobile.Conv(1, 1, (1, 3), stride=2, norm=False)
+    assert torch.equal(conv(x), conv.conv_1(F.pad(x, borders)))
+    # Averages are of what lies inside: a sum with zeros around, by how many pixels it is of.
+    kernel = torch.ones(1, 1, 1, 3, 3)
+    total, count = (
+        F.conv3d(F.pad(part, borders), kernel, stride=(1, 2, 2)) for part in (x, torch.ones_like(x))
+    )
+    assert torch.allclose(mobile.Halve()(x), total / count)
+
+
+def test_a_new_movinet_block_is_its_shortcut():
+    block, x = mobile.Block(8, 8, 16, (3, 3), 1).eval(), torch.rand(1, 8, 4, 6, 6)
+    assert torch.equal(block(x), x)
+
+
+def test_c3d_is_the_published_one():
+    with torch.device("meta"):
+        model = build("c3d", 487)
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    assert round(parameters(model) / 1e6, 2) == 79.99 and len(shapes) == 22
+    convolutions = ["conv1", "conv2", *(f"conv{n}{part}" for n in (3, 4, 5) for part in "ab")]
+    layers = [*convolutions, "fc6", "fc7", "fc8"]
+    assert list(shapes) == [f"{layer}.{kind}" for layer in layers for kind in KINDS]
+    assert shapes["conv5b.weight"] == (512, 512, 3, 3, 3)
+    assert shapes["fc6.weight"] == (4096, 8192) and shapes["fc8.weight"] == (487, 4096)
+
+
+def test_c3d_averages_nothing_at_its_published_size():
+    model, seen = build("c3d", 5, **C3D).eval(), []
+    model.conv5b.register_forward_hook(lambda _, x, y: seen.append(y))
+    clips = torch.randint(0, 256, (1, 16, 112, 112, 3), dtype=torch.uint8)
+    channels = model.channels(clips).permute(0, 4, 1, 2, 3)
+    pooled = F.max_pool3d(F.relu(seen[0]), 2, 2, (0, 1, 1))
+    assert pooled.shape[2:] == (1, 4, 4) and torch.equal(channels, pooled)
+
+
+def test_c3d_sees_pixels_without_mean_as_its_public_weights_do():
+    model = build("c3d", 5, **C3D)
+    pixels = torch.tensor([104.0, 117, 128]).expand(1, 2, 4, 4, 3)
+    assert torch.allclose(model.normalise(pixels), torch.zeros(1), atol=1e-4)
+    assert torch.allclose(model.normalise(pixels + 7), torch.tensor(7.0), atol=1e-4)
+
+
+def test_c3d_takes_mmactions_checkpoints(tmp_path):
+    source, target = (build("c3d", 5, **C3D) for _ in range(2))
+    weights = {}
+    for name, value in source.state_dict().items():
+        layer, kind = name.split(".")
+        layer += "a" if layer in ("conv1", "conv2") else ""
+        layer += ".conv" if layer.startswith("conv") else ""
+        key = f"cls_head.fc_cls.{kind}" if layer == "fc8" else f"backbone.{layer}.{kind}"
+        weights[key] = value
+    assert "backbone.conv1a.conv.weight" in weights
+    torch.save({"state_dict": weights}, tmp_path / "c3d.pth")
+    checkpoints.transfer(target, tmp_path / "c3d.pth")
+    clips = torch.randint(0, 256, (1, 8, 32, 32, 3), dtype=torch.uint8)
+    assert torch.equal(source.eval()(clips), target.eval()(clips))
