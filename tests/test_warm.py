@@ -41,7 +41,10 @@ class Steps:
 
     def start(self, code: str, *args: str, plain=False, **options) -> subprocess.Popen:
         (self.folder / "scripts").mkdir(exist_ok=True)
-        (self.folder / "scripts/step.py").write_text(code)
+        script = self.folder / "scripts/step.py"
+        # Of several steps at once, an earlier one would read what a later one has just emptied.
+        if not script.exists() or script.read_text() != code:
+            script.write_text(code)
         flags = [] if plain else ["-I", "-S", "warm.py"]
         command = [sys.executable, *flags, "scripts/step.py", *args]
         how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
