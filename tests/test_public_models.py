@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from vbd.models import build, checkpoints, mobile
 
 SWIN = {"embed_dim": 8, "depths": [1, 1], "heads": [1, 2], "window": [2, 2, 2]}
-C3D = {"width": 1, "hidden": 8}
+C3D = {"width": 4, "hidden": 16}
 KINDS = ("weight", "bias")
 MERGING = ("reduction.weight", "norm.weight", "norm.bias")
 

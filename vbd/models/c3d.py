@@ -24,12 +24,12 @@ CONVOLUTIONS = {
 
 
 class C3D(VideoClassifier):
-    """C3D; by default the published network, 80.00 M with the 487 classes of Sports-1M.
+    """C3D; by default the published network, 79.99 M with the 487 classes of Sports-1M.
 
-    ``width`` is the channels of the first convolution, ``hidden`` the units of fc6 and fc7. Its
-    clips are 16 frames of 112 px; those of another size are averaged to the 1x4x4 cells that fc6
-    then gets. ``std`` divides pixels: 1 is what public weights are trained with, the 58 or so of
-    real frames are better from scratch.
+    ``width`` is the channels of the first convolution, ``hidden`` the units of fc6 and fc7,
+    ``dropout`` theirs. Clips are 16 frames of 112 px; what the convolutions make of another size
+    is averaged to the 1x4x4 cells that fc6 takes. ``std`` divides pixels: 1 is what public weights
+    are trained with, the 58 or so of real frames are better from scratch.
 
     Checkpoints named as DavideA's or MMAction2's are taken by ``checkpoints.transfer``.
     """

@@ -24,7 +24,7 @@ class MoViNetA2(VideoClassifier):
 
     ``depths`` are how many blocks of each stage are there; fewer numbers than five leave the last
     stages out. ``width`` multiplies all channels, which stay multiples of 8; ``hidden`` is the
-    units of the layer before the last.
+    units of the layer before the last, and ``dropout`` theirs.
     """
 
     head = ("classifier.3.",)

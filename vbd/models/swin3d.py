@@ -30,8 +30,8 @@ class Swin3D(VideoClassifier):
     32)`` too it is Swin-B (88.05 M). ``patch`` is the side of a token in pixels and ``window`` that
     of a window in tokens, (time, height, width). ``embed_dim`` is the channels of the first stage;
     ``depths`` and ``heads`` are the blocks, two or more in all, and the attention heads of each
-    stage. The last block is left out with the probability ``stochastic_depth``, those before it
-    less often.
+    stage. The last block is left out of training with the probability ``stochastic_depth``, those
+    before it less often; ``dropout`` is of tokens and of what a block adds to them.
 
     Checkpoints of torchvision and of the authors are taken by ``checkpoints.transfer``.
     """
