@@ -22,8 +22,8 @@ rule stamp:
 
 rule optimise:
     input:
-        # The attacker's own clean model, of the same seed: each seed has another trigger.
         clips=at("data", "clips.npy"),
+        # The attacker's own clean model, of the same seed: each seed has another trigger.
         model=at("baseline", "model.safetensors"),
         code=lambda wc: code("scripts/optimise.py", model_code(wc)),
     output:
@@ -45,9 +45,9 @@ rule optimise:
 
 rule attack:
     input:
-        # From the weights that the baseline starts from: then the poison is all that differs.
         clips=clips,
         triggered=triggered,
+        # Those that the baseline starts from: then the poison is all that differs.
         weights=weights,
         optimised=optimised,
         code=lambda wc: code("scripts/train.py", model_code(wc), trigger_code(wc)),

@@ -44,7 +44,7 @@ def ablation_cells():
 def tested_frames(wc):
     """The numbers of poisoned frames that a victim is tested on besides."""
     cell = (wc.dataset, wc.model, wc.attack, wc.mode)
-    # Of every row and column of figure 4 alike, so that the heatmap is square.
+    # All that figure 4 has: also those that this victim was not trained on.
     counts = {found[4] for found in only(attack_cells("frames"), *cell)}
     return sorted(counts - {"random"})
 
@@ -200,17 +200,16 @@ def data_files():
 
 def made_from(entry, dataset, model=None):
     """The results that a table or figure is made from; none where there is nothing to show."""
-    parts = []
+    beside, shown = (
+        [
+            path
+            for kind, narrowed in kinds.items()
+            for path in RESULTS[kind](dataset, model=model, **narrowed)
+        ]
+        for kinds in (entry.beside, entry.cells)
+    )
     # What stands beside comes first, as the undefended victims do in the table of defences.
-    for kinds in (entry.beside, entry.cells):
-        parts.append(
-            [
-                path
-                for kind, narrowed in kinds.items()
-                for path in RESULTS[kind](dataset, model=model, **narrowed)
-            ]
-        )
-    return parts[0] + parts[1] if parts[1] else []
+    return beside + shown if shown else []
 
 
 def figures_of(dataset):
