@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import vbd
-from vbd.data.labelled import Labelled
+from vbd.data.labelled import Trainable
 from vbd.triggers.base import Trigger
 
 
@@ -28,13 +28,12 @@ def code_sha256() -> str:
     return digest.hexdigest()
 
 
-def fingerprint(model: nn.Module, examples: Labelled) -> str:
+def fingerprint(model: nn.Module, examples: Trainable) -> str:
     """SHA-256 of a model's weights and of all that decides what it sees: clips, labels, trigger."""
     digest = hashlib.sha256()
     for tensor in model.state_dict().values():
         digest.update(_bytes(tensor))
-    for part in fields(examples):
-        digest.update(part.name.encode() + _bytes(getattr(examples, part.name)))
+    digest.update(_bytes(examples))
     return digest.hexdigest()
 
 
@@ -52,6 +51,10 @@ def _bytes(value: Any) -> bytes:
     if isinstance(value, Trigger):
         parts = [name.encode() + _bytes(part) for name, part in sorted(vars(value).items())]
         return type(value).__qualname__.encode() + b"".join(parts)
+    if is_dataclass(value):
+        return b"".join(p.name.encode() + _bytes(getattr(value, p.name)) for p in fields(value))
+    if isinstance(value, (list, tuple)):
+        return b"".join(map(_bytes, value))
     return repr(value).encode()
 
 

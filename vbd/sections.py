@@ -180,6 +180,87 @@ class Fusion(Section):
     """Which modes of the video attacks."""
 
 
+class Answers(Section):
+    """What an oracle lets a client see of the victim's probabilities."""
+
+    kind: Literal["probabilities", "log_probabilities", "labels"] = "probabilities"
+    """Probabilities, their logarithms, or the class alone, as 1 among zeros."""
+    top: Positive | None = None
+    """Only so many classes; the others share what these leave."""
+    decimals: Annotated[int, Field(ge=0, le=7)] | None = None
+    """Rounded to so many decimals."""
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    """Standard deviation of the noise that is added to each probability."""
+
+
+class Transfer(Section):
+    """A transfer set: what a thief sends to a victim, and what it is answered."""
+
+    method: str
+    """A file of ``vbd/extraction``, or your own class, "package.module:Class"."""
+    params: dict[str, Any] = {}
+    """What the class takes."""
+    pools: list[Name] = []
+    """Datasets whose clips the thief has; "target": training clips of the victim's own dataset."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """How much of each class of the target's training clips the thief has."""
+    budget: Positive
+    """Clips that the victim answers at most."""
+    answers: Answers = Answers()
+    """What of its probabilities the victim lets out."""
+    clone: Name | None = None
+    """The model that the method trains while it asks, one of ``models``; for some methods."""
+
+
+class Distillation(Section):
+    """The loss of a clone: weights of its parts, whose sum is divided by that of the weights."""
+
+    kl: Annotated[float, Field(ge=0)] = 1.0
+    """Kullback-Leibler divergence from the victim's probabilities."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Both sides are softened by it, and the divergence is multiplied by its square."""
+    cosine: Annotated[float, Field(ge=0)] = 0.0
+    """One minus the cosine of the two rows of probabilities."""
+    l1: Annotated[float, Field(ge=0)] = 0.0
+    """Mean absolute difference of the log-probabilities, the mean of each row taken off."""
+    truth: Annotated[float, Field(ge=0)] = 0.0
+    """Cross entropy with the true class, of clips whose class the thief knows."""
+
+
+class Theft(Section):
+    """How a clone is made of a transfer set."""
+
+    transfer: Name
+    """One of ``transfers``."""
+    loss: Distillation = Distillation()
+    """What the clone is trained by."""
+    training: Training = Training()
+    """What it needs otherwise than its model's training says; what is left out stays as there."""
+
+
+class Extraction(Section):
+    """One block of thefts: every combination of what it names."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    """The victims' datasets."""
+    victims: Annotated[list[Name], Field(min_length=1)]
+    """Models that ``grid`` trains on these datasets."""
+    attacks: list[Name] = []
+    """Victims poisoned with these, also in ``grid``; without any the clean ones are robbed."""
+    modes: list[Name] | None = None
+    """At most these modes of the attacks; none means all that each has."""
+    thefts: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``thefts``."""
+    clones: Annotated[list[Name], Field(min_length=1)]
+    """Names from ``models``."""
+    budgets: list[Positive] = []
+    """Clones from the first so many queries, besides the one from all."""
+    defenses: list[Name] = []
+    """Names from ``defenses``, run on the clones: those that look for a backdoor."""
+    seeds: list[int] | None = None
+    """Seeds of this block's cells; none means ``seeds``."""
+
+
 class Cut(Section):
     """Which windows of a video are tested."""
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
-from vbd.data.labelled import Labelled
+from vbd.data.labelled import Labelled, Trainable
 from vbd.provenance import code_sha256, fingerprint
 from vbd.resume import Resume
 from vbd.sections import Training
@@ -23,7 +23,7 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 
 def fit(
     model: nn.Module,
-    examples: Labelled,
+    examples: Trainable,
     settings: Training,
     *,
     seed: int,
@@ -36,22 +36,22 @@ def fit(
     else the same, it goes on from there and ends with the same weights as without the kill. A
     state that belongs to other data, settings, weights or code is ignored.
 
-    ``criterion`` gives the loss of logits (B, classes) and labels (B,) where it is not to be the
-    cross entropy. No state tells one from another: ValueError where it comes with ``resume``.
+    ``criterion`` gives the loss of logits (B, classes) and labels (B, ...) where it is not to be
+    the cross entropy. Where labels are no classes, the accuracy is the share of clips whose highest
+    logit is where the highest of the first ``classes`` values is. With ``resume`` the ``repr`` of
+    the criterion has to say all its settings, as that of a dataclass does.
     """
     # Here, as it takes two seconds that steps which only predict need not wait for.
     from accelerate import Accelerator
 
     from vbd.device import choose
 
-    if criterion and resume:
-        raise ValueError("training by a criterion of one's own cannot be resumed: resume=None")
     criterion = criterion or partial(F.cross_entropy, label_smoothing=settings.label_smoothing)
     device = choose()
     precision = "bf16" if device.type == "cuda" and settings.mixed_precision else "no"
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
     # By the weights that the work starts from, so before any state is taken up.
-    key = number(settings, seed, code_sha256(), fingerprint(model, examples))
+    key = number(settings, seed, code_sha256(), fingerprint(model, examples), repr(criterion))
     order = torch.Generator()
     # Positions alone: clips are cut, augmented and triggered a whole batch at a time.
     every = TensorDataset(torch.arange(len(examples)))
@@ -82,7 +82,9 @@ def fit(
             accelerator.backward(loss)
             optimizer.step()
             schedule.step()
-            hits = (logits.detach().argmax(1) == labels).sum()
+            # What is to be learnt may be a row of numbers, the first of them one a class.
+            classes = labels if labels.dim() == 1 else labels[:, : logits.shape[1]].argmax(1)
+            hits = (logits.detach().argmax(1) == classes).sum()
             count = torch.tensor(len(labels), device=hits.device)
             totals += torch.stack([loss.detach() * count, hits, count])
         loss, hits, count = accelerator.reduce(totals).tolist()

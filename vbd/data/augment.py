@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
@@ -34,3 +35,48 @@ def random_flip(clips: Tensor, generator: torch.Generator) -> Tensor:
     # Wrong where left and right are classes: ``Dataset.flip`` is off unless asked for.
     mirrored = torch.rand(len(clips), generator=generator) < 0.5
     return torch.where(mirrored.to(clips.device)[:, None, None, None, None], clips.flip(3), clips)
+
+
+def resampled(clips: Tensor, frames: int, size: tuple[int, int]) -> Tensor:
+    """Clips (N, T, H, W, 3) with ``frames`` frames of ``size`` = (height, width), float.
+
+    Frames are taken at even steps, pixels are averaged where they become fewer. Gradients pass.
+    """
+    n, length = clips.shape[:2]
+    if frames != length:
+        # The middles of ``frames`` equal parts.
+        middles = (torch.arange(frames, device=clips.device) + 0.5) * length / frames
+        clips = clips[:, middles.long()]
+    images = clips.float().flatten(0, 1).permute(0, 3, 1, 2)
+    if images.shape[2:] != size:
+        images = F.interpolate(images, size, mode="bilinear", antialias=True)
+    return images.permute(0, 2, 3, 1).unflatten(0, (n, frames))
+
+
+def warped(clips: Tensor, maps: Tensor) -> Tensor:
+    """Each frame of (N, T, H, W, 3), uint8, seen through its affine map (N, T, 2, 3).
+
+    A map takes places in the new frame to places in the old one, both from -1 to 1 (x, y). What
+    lies outside is the reflection of what lies inside.
+    """
+    images = clips.flatten(0, 1).permute(0, 3, 1, 2).float()
+    grid = F.affine_grid(maps.flatten(0, 1).to(images), list(images.shape), align_corners=False)
+    seen = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    # Rounded: cut off, every warp would darken a clip by half a grey level.
+    seen = seen.permute(0, 2, 3, 1).clamp(0, 255).round().to(torch.uint8)
+    return seen.unflatten(0, clips.shape[:2])
+
+
+def turned(clips: Tensor, degrees: Tensor) -> Tensor:
+    """Each clip of (N, T, H, W, 3), uint8, turned by its ``degrees`` (N,), the same in all frames."""
+    angles = degrees.deg2rad()
+    cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    maps = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 1, 2, 3)
+    return warped(clips, maps.expand(-1, clips.shape[1], -1, -1))
+
+
+def brightened(clips: Tensor, factors: Tensor) -> Tensor:
+    """Each clip of (N, T, H, W, 3), uint8, with its pixels times its factor (N,), up to 255."""
+    scaled = clips.float() * factors.to(clips.device).view(-1, 1, 1, 1, 1)
+    # On pixels, before any normalisation: behind it most would be cut off at 1.
+    return scaled.clamp(0, 255).round().to(torch.uint8)

@@ -22,6 +22,23 @@ class Mark(Protocol):
         ...
 
 
+class Trainable(Protocol):
+    """What the training loop takes: so many examples, what is to be learnt of each, and batches."""
+
+    @property
+    def labels(self) -> Tensor:
+        """What is to be learnt (N, ...): classes (N,), or what a criterion takes for them."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def training_batch(
+        self, positions: Tensor, generator: torch.Generator, device: torch.device
+    ) -> Tensor:
+        """What a model takes of the examples at ``positions`` (B, ...)."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
     """Some clips of a store, the labels they are given and the trigger that some of them carry.

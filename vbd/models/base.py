@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from vbd.data.augment import resampled
+
 # Kinetics-400 statistics, the ones that public video checkpoints were trained with.
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
@@ -63,11 +65,13 @@ class VideoClassifier(Classifier):
     """Base of the video architectures, which take pixels (N, T, H, W, 3), uint8 or float in 0-255.
 
     They own their normalisation, so triggers stay in pixels: ``mean`` and ``std`` of the channels
-    (R, G, B), as shares of 255.
+    (R, G, B), as shares of 255. ``takes``: frames and side in pixels of what goes in, where that is
+    not what the clips have; they are resampled then, with their gradient.
     """
 
     scale: Tensor
     shift: Tensor
+    takes: tuple[int, int] | None = None
 
     def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
         super().__init__()
@@ -82,6 +86,8 @@ class VideoClassifier(Classifier):
         The memory stays as it lies (``channels_last_3d``): on a CPU that takes a third off a
         training step. Float pixels keep their gradient, which trigger reconstruction needs.
         """
+        if self.takes:
+            clips = resampled(clips, self.takes[0], (self.takes[1], self.takes[1]))
         # Whole rows at a time: over three channels alone, arithmetic takes several times as long.
         scale, shift = (values.repeat(clips.shape[3]) for values in (self.scale, self.shift))
         rows = torch.addcmul(shift, clips.flatten(3).float(), scale)

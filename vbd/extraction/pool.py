@@ -1,0 +1,47 @@
+"""Clips of the target's own data and of other datasets, augmented: the grey box of the reference."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vbd.extraction.base import Planned
+from vbd.extraction.sources import Pool, Pooled, Shape, Source, new_seeds
+
+
+class PoolQueries(Planned):
+    """Every clip of every pool in turn, cut, mirrored, turned and lit anew in each turn.
+
+    ``mirrored`` is a probability, ``rotation`` in degrees to either side, ``brightness`` a share.
+    The defaults are the published ones; without all three these are the random queries of Knockoff
+    Nets.
+    """
+
+    pools = True
+
+    def __init__(
+        self, *, mirrored: float = 0.5, rotation: float = 15.0, brightness: float = 0.2
+    ) -> None:
+        self.how = {"mirrored": mirrored, "rotation": rotation, "brightness": brightness}
+
+    def source(self, shape: Shape, room: float, pools: Sequence[Pool]) -> Pooled:
+        return Pooled(pools, shape, room=room, **self.how)
+
+    def plan(self, source: Source, count: int, generator: torch.Generator) -> Tensor:
+        there = len(_pooled(source))
+        turns = -(-count // there)
+        order = torch.cat([torch.randperm(there, generator=generator) for _ in range(turns)])
+        seeds = new_seeds(count, generator)
+        return torch.stack([order[:count].double(), seeds], 1)
+
+    def truth(self, source: Source, recipes: Tensor) -> Tensor:
+        return _pooled(source).truth(recipes)
+
+
+def _pooled(source: Source) -> Pooled:
+    if not isinstance(source, Pooled):
+        raise TypeError("the questions are positions in pools: another source has none")
+    return source
+
+
+METHOD = PoolQueries

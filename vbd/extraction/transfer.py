@@ -1,0 +1,127 @@
+"""The transfer set: every question of a thief and its answer, on disk; clones train from it alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vbd import results
+from vbd.extraction.answers import understood
+from vbd.extraction.oracle import Oracle
+from vbd.extraction.sources import Kept, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSet:
+    """Clips by their ``recipes`` (N, numbers), which ``source`` makes them of, and what was said.
+
+    ``answers`` (N, classes) are probabilities; ``truth`` (N,) the true classes, -1 where the thief
+    does not know them. ``asked`` (N,): how many clips the victim had been sent by then, those that
+    are in no transfer set (the probes of a gradient) included.
+    """
+
+    source: Source
+    recipes: Tensor
+    answers: Tensor
+    truth: Tensor
+    asked: Tensor
+
+    def __len__(self) -> int:
+        return len(self.recipes)
+
+    @property
+    def labels(self) -> Tensor:
+        """(N, classes + 1), as ``losses.Criterion`` takes them: the answers, then the truth."""
+        return torch.cat([self.answers, self.truth[:, None].to(self.answers)], 1)
+
+    def prefix(self, budget: int) -> TransferSet:
+        """What the thief had when ``budget`` clips had been sent: the sets of budgets are nested."""
+        kept = self.asked <= budget
+        parts = ("recipes", "answers", "truth", "asked")
+        return replace(self, **{name: getattr(self, name)[kept] for name in parts})
+
+    def training_batch(
+        self, positions: Tensor, generator: torch.Generator, device: torch.device
+    ) -> Tensor:
+        """The pixels (B, T, H, W, 3) uint8 at ``positions``, just as the victim was sent them."""
+        return self.source.clips(self.recipes[positions]).to(device)
+
+    def save(self, folder: Path) -> None:
+        """Write it to ``folder``: transfer.npz, and clips.npy where the source keeps clips."""
+        if isinstance(self.source, Kept):
+            with results.replacing(folder / "clips.npy") as temporary:
+                np.save(temporary, self.source.pixels)
+        names = ("recipes", "answers", "truth", "asked")
+        arrays = {name: getattr(self, name).numpy() for name in names}
+        results.write_arrays(folder / "transfer.npz", **arrays)
+
+    @classmethod
+    def open(cls, folder: Path, source: Source | None) -> TransferSet:
+        """The set in ``folder``; ``source`` makes its clips, None where they are kept there.
+
+        Raises ValueError where neither is the case.
+        """
+        kept = folder / "clips.npy"
+        if source is None:
+            if not kept.is_file():
+                raise ValueError(f"{folder} keeps no clips, and its method makes none of recipes")
+            source = Kept(np.load(kept, mmap_mode="r"))
+        with np.load(folder / "transfer.npz") as arrays:
+            return cls(source=source, **{name: torch.from_numpy(arrays[name]) for name in arrays})
+
+
+class Collector:
+    """Asks an oracle and keeps what a clone is to learn from."""
+
+    def __init__(self, oracle: Oracle, source: Source | None = None) -> None:
+        """``source`` makes clips of recipes; without one, clips are kept as they are asked."""
+        self._oracle, self._source = oracle, source
+        self._rows: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self._pixels: list[Tensor] = []
+
+    def __len__(self) -> int:
+        return sum(len(recipes) for recipes, *_ in self._rows)
+
+    def ask(self, recipes: Tensor, truth: Tensor | None = None) -> Tensor:
+        """Answers (N, classes), as probabilities, to the clips that ``recipes`` stand for.
+
+        ``truth`` (N,): their true classes, where known. Raises BudgetExceeded.
+        """
+        if self._source is None:
+            raise ValueError("clips that are kept are asked about by ``ask_clips``")
+        found = []
+        # A batch at a time: no more clips than a batch are ever in memory.
+        for part in torch.arange(len(recipes)).split(self._oracle.batch_size):
+            clips = self._source.clips(recipes[part])
+            known = torch.full((len(part),), -1) if truth is None else truth[part]
+            found.append(self._asked(clips, recipes[part], known))
+        return torch.cat(found)
+
+    def ask_clips(self, clips: Tensor) -> Tensor:
+        """The same of ``clips`` (N, T, H, W, 3), which are kept; floats are sent as 8 bits."""
+        pixels = clips.detach().clamp(0, 255).round().to(torch.uint8)
+        first = len(self)
+        positions = torch.arange(first, first + len(pixels)).double()[:, None]
+        found = self._asked(pixels, positions, torch.full((len(pixels),), -1))
+        self._pixels.append(pixels.cpu())
+        return found
+
+    def _asked(self, clips: Tensor, recipes: Tensor, truth: Tensor) -> Tensor:
+        before = self._oracle.asked
+        answers = understood(self._oracle(clips, "transfer"), self._oracle.answers)
+        asked = torch.arange(before + 1, before + 1 + len(clips))
+        self._rows.append((recipes, answers.cpu(), truth, asked))
+        return answers
+
+    def done(self) -> TransferSet:
+        """All that was asked. Raises ValueError where that is nothing."""
+        if not self._rows:
+            raise ValueError("nothing was asked: the budget is smaller than what comes before")
+        columns = [torch.cat(parts) for parts in zip(*self._rows, strict=True)]
+        names = ("recipes", "answers", "truth", "asked")
+        source = self._source or Kept(torch.cat(self._pixels).numpy())
+        return TransferSet(source=source, **dict(zip(names, columns, strict=True)))
