@@ -13,12 +13,15 @@ from vbd.sections import (
     Dataset,
     Defense,
     Evaluation,
+    Extraction,
     Fusion,
     Model,
     Name,
     Pretraining,
     Section,
+    Theft,
     Training,
+    Transfer,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ class Config(Section):
     """Which cells there are."""
     fusion: list[Fusion] = Field([])
     """Which pairs of models are fused."""
+    extraction: list[Extraction] = Field([])
+    """Which victims are robbed, and how."""
     datasets: dict[Name, Dataset]
     """Datasets by the name that you give them."""
     models: dict[Name, Model]
@@ -54,12 +59,18 @@ class Config(Section):
     """Attacks by name."""
     defenses: dict[Name, Defense] = Field({})
     """Defences by name."""
+    transfers: dict[Name, Transfer] = Field({})
+    """Transfer sets by name: what a thief asks, of whatever victim."""
+    thefts: dict[Name, Theft] = Field({})
+    """Thefts by name: what a clone makes of a transfer set."""
 
-    def training_of(self, model: str) -> Training:
-        """How a model is trained: ``training``, with what the model's own section states."""
-        own = self.models[model].training
+    def training_of(self, model: str, theft: str | None = None) -> Training:
+        """How a model is trained: ``training``, with what its section states, then a theft's."""
+        own = [self.models[model].training]
+        if theft is not None:
+            own.append(self.thefts[theft].training)
         # Only what is written there: a default must not undo what ``training`` says.
-        stated = {name: getattr(own, name) for name in own.model_fields_set}
+        stated = {name: getattr(part, name) for part in own for name in part.model_fields_set}
         return self.training.model_copy(update=stated)
 
     @model_validator(mode="after")
@@ -86,6 +97,36 @@ class Config(Section):
             blocks = [b for b in self.grid if dataset in b.datasets and model in b.models]
             if not blocks:
                 raise ValueError(f"{path}: no block of grid has the model {model} on {dataset}")
+
+    @model_validator(mode="after")
+    def _thefts_fit(self) -> "Config":
+        for name, theft in self.thefts.items():
+            _known(f"thefts.{name}.transfer", theft.transfer, self.transfers)
+        for name, transfer in self.transfers.items():
+            for pool in transfer.pools:
+                _known(f"transfers.{name}.pools", pool, self.datasets | {"target": None})
+            if transfer.clone is not None:
+                _known(f"transfers.{name}.clone", transfer.clone, self.models)
+        for number, block in enumerate(self.extraction):
+            path = f"extraction.{number}"
+            for kind in ("datasets", "attacks", "thefts", "defenses"):
+                for name in getattr(block, kind):
+                    _known(f"{path}.{kind}", name, getattr(self, kind))
+            for kind in ("victims", "clones"):
+                for model in getattr(block, kind):
+                    _known(f"{path}.{kind}", model, self.models)
+                    if self.models[model].modality != "video":
+                        raise ValueError(f"{path}.{kind}: {model} takes in sound, not clips")
+            for victim in block.victims:
+                self._trained(f"{path}.victims", victim, "video", block.datasets)
+            for transfer in {self.thefts[name].transfer for name in block.thefts}:
+                most = self.transfers[transfer].budget
+                if most < max(block.budgets, default=0):
+                    raise ValueError(
+                        f"{path}.budgets: {max(block.budgets)} is more than "
+                        f"transfers.{transfer}.budget, {most}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _datasets_fit(self) -> "Config":

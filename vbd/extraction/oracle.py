@@ -69,7 +69,7 @@ class Oracle:
 
     @property
     def left(self) -> int:
-        """Clips that may still be asked about: the unsent, and those whose answers are on record."""
+        """Clips that may still be asked about; those whose answers are on record cost nothing."""
         recorded = self._record.answered if self._record else 0
         return self.budget - self.spent + recorded
 
