@@ -102,31 +102,47 @@ class Config(Section):
     def _thefts_fit(self) -> "Config":
         for name, theft in self.thefts.items():
             _known(f"thefts.{name}.transfer", theft.transfer, self.transfers)
-        for name, transfer in self.transfers.items():
-            for pool in transfer.pools:
+        for name, section in self.transfers.items():
+            for pool in section.pools:
                 _known(f"transfers.{name}.pools", pool, self.datasets | {"target": None})
-            if transfer.clone is not None:
-                _known(f"transfers.{name}.clone", transfer.clone, self.models)
+            if section.clone is not None:
+                self._sees(f"transfers.{name}.clone", section.clone)
         for number, block in enumerate(self.extraction):
-            path = f"extraction.{number}"
-            for kind in ("datasets", "attacks", "thefts", "defenses"):
-                for name in getattr(block, kind):
-                    _known(f"{path}.{kind}", name, getattr(self, kind))
-            for kind in ("victims", "clones"):
-                for model in getattr(block, kind):
-                    _known(f"{path}.{kind}", model, self.models)
-                    if self.models[model].modality != "video":
-                        raise ValueError(f"{path}.{kind}: {model} takes in sound, not clips")
-            for victim in block.victims:
-                self._trained(f"{path}.victims", victim, "video", block.datasets)
-            for transfer in {self.thefts[name].transfer for name in block.thefts}:
-                most = self.transfers[transfer].budget
-                if most < max(block.budgets, default=0):
-                    raise ValueError(
-                        f"{path}.budgets: {max(block.budgets)} is more than "
-                        f"transfers.{transfer}.budget, {most}"
-                    )
+            self._can_be_stolen(f"extraction.{number}", block)
         return self
+
+    def _can_be_stolen(self, path: str, block: Extraction) -> None:
+        """Names that exist, victims that the grid trains, and budgets that were asked for."""
+        for kind in ("datasets", "attacks", "thefts", "defenses"):
+            for name in getattr(block, kind):
+                _known(f"{path}.{kind}", name, getattr(self, kind))
+        for clone in block.clones:
+            self._sees(f"{path}.clones", clone)
+        for victim in block.victims:
+            self._trained(f"{path}.victims", victim, "video", block.datasets)
+            for dataset, attack in product(block.datasets, block.attacks):
+                grid = [b for b in self.grid if dataset in b.datasets and victim in b.models]
+                if not any(attack in b.attacks for b in grid):
+                    raise ValueError(
+                        f"{path}.attacks: no block of grid has {attack} on {victim} on {dataset}"
+                    )
+        for name in block.thefts:
+            transfer = self.thefts[name].transfer
+            if self.transfers[transfer].budget < max(block.budgets, default=0):
+                raise ValueError(
+                    f"{path}.budgets: {max(block.budgets)} is more than transfers.{transfer}.budget"
+                    f", {self.transfers[transfer].budget}"
+                )
+        for name in block.defenses:
+            # The others look at training clips or at inputs, which a clone's owner has none of.
+            if self.defenses[name].defense != "neural_cleanse":
+                raise ValueError(f"{path}.defenses: on clones only neural_cleanse, not {name}")
+
+    def _sees(self, path: str, model: str) -> None:
+        """A model of frames, as victims and clones are."""
+        _known(path, model, self.models)
+        if self.models[model].modality != "video":
+            raise ValueError(f"{path}: {model} takes in sound, and clones take frames")
 
     @model_validator(mode="after")
     def _datasets_fit(self) -> "Config":
