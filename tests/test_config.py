@@ -28,6 +28,16 @@ MISTAKES = [
     ("grid.1.attacks", ["sine"], ["grid.1.attacks: sine is an attack on sound", "its own block"]),
     ("fusion.0.audio", "tsm", ["fusion.0.audio: models.tsm.modality is not 'audio'"]),
     ("fusion.0.video", "r3d", ["fusion.0.video: no block of grid has the model r3d on synthetic"]),
+    ("models.tsm.training", {"epochs": 0}, ["models.tsm.training.epochs: 0", "init"]),
+    ("thefts.augmented.transfer", "pol", ["thefts.augmented.transfer: 'pol' is not defined"]),
+    ("transfers.noise.pools", ["hmdb"], ["transfers.noise.pools: 'hmdb'", "target"]),
+    ("transfers.noise.clone", "audio", ["transfers.noise.clone: audio takes in sound"]),
+    ("transfers.noise.answers", {"kind": "top"}, ["transfers.noise.answers.kind", "labels"]),
+    ("transfers.noise.budget", 0, ["transfers.noise.budget", "greater than 0"]),
+    ("extraction.0.victims", ["r3d"], ["extraction.0.victims: no block of grid has the model r3d"]),
+    ("extraction.0.attacks", ["sig"], ["extraction.0.attacks: no block of grid has sig on swin3d"]),
+    ("extraction.0.budgets", [10**6], ["extraction.0.budgets: 1000000 is more than transfers."]),
+    ("extraction.0.defenses", ["strip"], ["extraction.0.defenses: on clones only neural_cleanse"]),
     ("datasets.My Clips", {"reader": "synthetic"}, ["datasets.My Clips"]),
 ]
 

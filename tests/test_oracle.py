@@ -35,7 +35,7 @@ def test_every_clip_is_counted_under_its_phase_and_none_beyond_the_budget_is_sen
     oracle = Oracle(victim, budget=10, batch_size=4)
     assert oracle(clips(7)).shape == (7, 3)
     oracle(clips(2), "probes")
-    with pytest.raises(BudgetExceeded, match="2 clips .* 1 of a budget of 10 are left: nothing"):
+    with pytest.raises(BudgetExceeded, match=r"2 clips .* 1 of a budget of 10 are left: nothing"):
         oracle(clips(2))
     assert victim.seen == oracle.spent == 9 and oracle.left == 1
     assert oracle.by_phase == {"transfer": 7, "probes": 2}
@@ -68,7 +68,7 @@ def test_what_is_no_clip_is_not_sent(wrong, words):
 )
 def test_answers_that_are_no_probabilities_are_an_error_that_says_what_was_spent(victim):
     oracle = Oracle(victim, budget=9)
-    with pytest.raises(ValueError, match="no probabilities .* 4 clips of the budget of 9 were"):
+    with pytest.raises(ValueError, match=r"no probabilities .* 4 clips of the budget of 9 were"):
         oracle(clips(4))
     assert oracle.spent == 4
 

@@ -190,7 +190,7 @@ def test_a_model_takes_clips_down_by_itself():
     model_of_small = build("r3d", 3, layers=[1], width=4).eval()
     model_of_small.load_state_dict(model.state_dict())
     assert torch.allclose(model(clips), model_of_small(small), atol=1e-5)
-    with pytest.raises(ValueError, match="takes: .* no video model of ours"):
+    with pytest.raises(ValueError, match=r"takes: .* no video model of ours"):
         build("torch.nn:Linear", 3, takes=[2, 8], out_features=3)
 
 

@@ -145,6 +145,18 @@ class Config(Section):
             raise ValueError(f"{path}: {model} takes in sound, and clones take frames")
 
     @model_validator(mode="after")
+    def _untrained_fit(self) -> "Config":
+        for name, model in self.models.items():
+            attacked = any(name in block.models and block.attacks for block in self.grid)
+            # Such a model is somebody's own: taken as it is, and not to be poisoned.
+            if not self.training_of(name).epochs and (attacked or model.init == "scratch"):
+                raise ValueError(
+                    f"models.{name}.training.epochs: 0 takes the model as init has it: give a "
+                    "checkpoint there, and no attacks in grid"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _datasets_fit(self) -> "Config":
         for name, dataset in self.datasets.items():
             # The crop is a square, so the shorter side bounds it.

@@ -102,18 +102,25 @@ class Collector:
             found.append(self._asked(clips, recipes[part], known))
         return torch.cat(found)
 
-    def ask_clips(self, clips: Tensor) -> Tensor:
-        """The same of ``clips`` (N, T, H, W, 3), which are kept; floats are sent as 8 bits."""
+    def ask_clips(self, clips: Tensor, *, exact: bool = False, phase: str = "transfer") -> Tensor:
+        """The same of ``clips`` (N, T, H, W, 3), which are kept, as 8 bits.
+
+        So are they sent, unless ``exact``: where a gradient is estimated by small differences from
+        these very answers.
+        """
         pixels = clips.detach().clamp(0, 255).round().to(torch.uint8)
         first = len(self)
         positions = torch.arange(first, first + len(pixels)).double()[:, None]
-        found = self._asked(pixels, positions, torch.full((len(pixels),), -1))
+        unknown = torch.full((len(pixels),), -1)
+        found = self._asked(clips if exact else pixels, positions, unknown, phase)
         self._pixels.append(pixels.cpu())
         return found
 
-    def _asked(self, clips: Tensor, recipes: Tensor, truth: Tensor) -> Tensor:
+    def _asked(
+        self, clips: Tensor, recipes: Tensor, truth: Tensor, phase: str = "transfer"
+    ) -> Tensor:
         before = self._oracle.asked
-        answers = understood(self._oracle(clips, "transfer"), self._oracle.answers)
+        answers = understood(self._oracle(clips, phase), self._oracle.answers)
         asked = torch.arange(before + 1, before + 1 + len(clips))
         self._rows.append((recipes, answers.cpu(), truth, asked))
         return answers

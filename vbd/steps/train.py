@@ -13,7 +13,12 @@ from vbd.models import checkpoints
 from vbd.sections import Dataset, Evaluation, Model, Training
 from vbd.training import fit
 from vbd.victims.evaluation import evaluate
-from vbd.victims.making import clean_examples, training_examples, untrained
+from vbd.victims.making import (
+    clean_examples,
+    knows_classes,
+    training_examples,
+    untrained,
+)
 from vbd.victims.threat import threat_of
 
 
@@ -65,11 +70,14 @@ def train_victim(
     threat = threat_of(params, names["mode"], triggered)
     folder, dataset, model = clips.parent, Dataset(**params["dataset"]), Model(**params["model"])
     class_names = ClipStore.open(folder).class_names
+    settings = Training(**params["training"])
+    if not settings.epochs and weights is not None:
+        knows_classes(weights, class_names)
     network = untrained(model, len(class_names), weights, seed)
     train = training_examples(folder, model, dataset, threat, seed)
     # Beside the declared outputs, which Snakemake deletes before the step starts.
     resume = out / "resume.pt"
-    history = fit(network, train, Training(**params["training"]), seed=seed, resume=resume)
+    history = fit(network, train, settings, seed=seed, resume=resume)
     test = clean_examples(folder, "test", model, dataset)
     metrics, counts = evaluate(network, test, Evaluation(**params["evaluation"]), threat, seed)
     counts |= {"train": len(train), "poisoned": int(train.poisoned.sum())}
@@ -92,8 +100,8 @@ def train_victim(
         attack=names["attack"],
         mode=names["mode"],
     )
-    # A kill before this line is one that can be taken up.
-    resume.unlink()
+    # A kill before this line is one that can be taken up; a model that is not trained keeps none.
+    resume.unlink(missing_ok=True)
 
 
 def _clip_card(dataset: Dataset, model: Model) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a victim is made of: the weights that it starts from, and the clips that it learns."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from vbd.data.labelled import Labelled
 from vbd.data.sounds import sounds
 from vbd.data.store import ClipStore
 from vbd.models import build
-from vbd.models.checkpoints import transfer
+from vbd.models.checkpoints import card_of, transfer
 from vbd.sections import Dataset, Model
 from vbd.seeds import number
 from vbd.victims.threat import Threat
@@ -27,6 +28,23 @@ def untrained(model: Model, classes: int, weights: Path | None, seed: int) -> nn
     if weights is not None:
         transfer(network, weights)
     return network
+
+
+def knows_classes(weights: Path, class_names: Sequence[str]) -> None:
+    """See that a model which is taken as it is tells the classes of its dataset, in their order.
+
+    Raises ValueError where the card beside ``weights`` names others; without a card nobody can
+    tell, and the accuracy will.
+    """
+    if not weights.with_suffix(".json").exists():
+        return
+    known = card_of(weights)["class_names"]
+    if list(known) != list(class_names):
+        raise ValueError(
+            f"{weights}: its card names {len(known)} classes, {', '.join(known[:4])} ..., and the "
+            f"dataset has {len(class_names)}, {', '.join(class_names[:4])} ...: a model that is "
+            "not trained further needs the same ones in the same order (datasets.<name>.classes)"
+        )
 
 
 def clean_examples(folder: Path, split: str, model: Model, dataset: Dataset) -> Labelled:

@@ -1,0 +1,113 @@
+"""A conditional generator, trained first on the victim's own labels, then used for every class."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from vbd.extraction.base import Method, Scene
+from vbd.extraction.generators import Generator
+from vbd.extraction.losses import kl
+from vbd.extraction.transfer import Collector, TransferSet
+
+
+class ConditionalGAN(Method):
+    """Clips are generated for a wanted class; what the victim takes them for says how well.
+
+    The published generator is trained on its own, before the clone. Its gradient comes through a
+    surrogate, a clone that imitates the victim on all that it was asked so far (DaST, Zhou et al.
+    2020): differences of the victim's own answers would cost a query each and, in as many
+    dimensions as a clip has, tell next to nothing. Besides the wanted class it is rewarded where
+    the surrogate's classes are evenly mixed over a batch. A share ``trained`` of the budget goes
+    into that (phase "generator", from which a clone learns too), ``steps`` of both networks for
+    each batch.
+    """
+
+    clone = True
+
+    def __init__(
+        self,
+        *,
+        batch: int = 32,
+        trained: float = 0.5,
+        steps: int = 5,
+        evenness: float = 1.0,
+        clone_lr: float = 1e-3,
+        generator_lr: float = 1e-3,
+        factor: int = 2,
+        noise: int = 64,
+        width: int = 32,
+    ) -> None:
+        self.batch, self.trained, self.steps, self.evenness = batch, trained, steps, evenness
+        self.rates = clone_lr, generator_lr
+        self.size = {"factor": factor, "noise": noise, "width": width}
+
+    def least(self) -> int:
+        return 2 * self.batch
+
+    def ask(self, scene: Scene) -> TransferSet:
+        budget = scene.oracle.left
+        if budget < self.least():
+            raise ValueError(
+                f"a budget of {budget} clips is smaller than two batches, {self.least()}: one to "
+                "train the generator with, one to ask with"
+            )
+        surrogate = scene.clone()
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=scene.generator)))
+        generator = Generator(scene.shape, classes=scene.classes, **self.size)
+        generator.to(next(surrogate.parameters()).device)
+        steps = [
+            torch.optim.Adam(network.parameters(), rate)
+            for network, rate in zip((surrogate, generator), self.rates, strict=True)
+        ]
+        collector, known = Collector(scene.oracle), list[tuple[Tensor, Tensor]]()
+        rounds = max(1, int(self.trained * budget) // self.batch)
+        for _ in tqdm(range(rounds), "generator", disable=None, leave=False):
+            clips = self._generated(generator, scene, self.batch)
+            known.append((clips, collector.ask_clips(clips, phase="generator")))
+            for _ in range(self.steps):
+                drawn = torch.randint(len(known), (1,), generator=scene.generator)
+                self._imitate(surrogate, steps[0], *known[int(drawn)])
+            for _ in range(self.steps):
+                self._aim(generator, surrogate, steps[1], scene)
+        while count := min(self.batch, scene.oracle.left):
+            collector.ask_clips(self._generated(generator, scene, count))
+        return collector.done()
+
+    def _generated(self, generator: Generator, scene: Scene, count: int) -> Tensor:
+        """Clips (count, T, H, W, 3), as many for each class, whatever it is taken for."""
+        generator.train()
+        noise = generator.draw(count, scene.generator)
+        labels = torch.randperm(count, generator=scene.generator) % scene.classes
+        with torch.no_grad():
+            return generator.clips(generator(noise, labels.to(noise.device)))
+
+    def _imitate(
+        self, surrogate: nn.Module, step: torch.optim.Optimizer, clips: Tensor, answers: Tensor
+    ) -> None:
+        surrogate.train()
+        step.zero_grad()
+        kl(surrogate(clips), answers).mean().backward()
+        step.step()
+
+    def _aim(
+        self,
+        generator: Generator,
+        surrogate: nn.Module,
+        step: torch.optim.Optimizer,
+        scene: Scene,
+    ) -> None:
+        """One step towards clips that the surrogate takes for the classes that are wanted."""
+        surrogate.eval()
+        noise = generator.draw(self.batch, scene.generator)
+        labels = torch.randint(scene.classes, (self.batch,), generator=scene.generator)
+        labels = labels.to(noise.device)
+        logits = surrogate(generator.clips(generator(noise, labels)))
+        mixed = logits.softmax(1).mean(0)
+        step.zero_grad()
+        loss = F.cross_entropy(logits, labels) - self.evenness * torch.special.entr(mixed).sum()
+        loss.backward()
+        step.step()
+
+
+METHOD = ConditionalGAN
