@@ -68,12 +68,17 @@ class Knockoff(Method):
         pooled = self.source(scene.shape, scene.room, scene.pools)
         collector = Collector(scene.oracle, pooled)
         if self.strategy == "random":
-            deck = Deck(torch.arange(len(pooled)))
-            recipes = _recipes(deck.draw(scene.oracle.left, scene.generator), scene.generator)
-            collector.ask(recipes, pooled.truth(recipes))
+            self._draw(scene, pooled, collector)
         else:
             self._adapt(scene, pooled, collector)
         return collector.done()
+
+    def _draw(self, scene: Scene, pooled: Pooled, collector: Collector) -> None:
+        deck = Deck(torch.arange(len(pooled)))
+        # A batch at a time: with fewer left, as after a kill, the first questions stay the same.
+        while count := min(scene.oracle.batch_size, scene.oracle.left):
+            recipes = _recipes(deck.draw(count, scene.generator), scene.generator)
+            collector.ask(recipes, pooled.truth(recipes))
 
     def _adapt(self, scene: Scene, pooled: Pooled, collector: Collector) -> None:
         decks = [Deck(positions) for positions in actions(scene.pools)]
