@@ -17,18 +17,15 @@ class Bandit:
         self.drawn = torch.zeros(actions, dtype=torch.long)
         self.baseline = Running()
 
-    def policy(self) -> Tensor:
-        """The probability (actions,) of each."""
-        return self.preferences.softmax(0)
+    def policy(self, allowed: Tensor) -> Tensor:
+        """The probability (actions,) of each; 0 of those not ``allowed`` (actions,)."""
+        return self.preferences.masked_fill(~allowed, -torch.inf).softmax(0)
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """``count`` actions (count,) by the policy."""
-        return self.policy().multinomial(count, replacement=True, generator=generator)
-
-    def learn(self, taken: Tensor, rewards: Sequence[float]) -> None:
-        """What each of the actions ``taken`` (N,) from one policy has paid."""
-        policy = self.policy()
-        for action, reward in zip(taken.tolist(), rewards, strict=True):
+    def learn(
+        self, taken: Sequence[int], policies: Sequence[Tensor], rewards: Sequence[float]
+    ) -> None:
+        """What each of the actions ``taken`` has paid, and the policy that it was drawn by."""
+        for action, policy, reward in zip(taken, policies, rewards, strict=True):
             self.baseline.add(reward)
             self.drawn[action] += 1
             step = (reward - self.baseline.mean) / float(self.drawn[action])

@@ -21,6 +21,9 @@ class Deck:
     def __init__(self, positions: Tensor) -> None:
         self._positions, self._order = positions, positions[:0]
 
+    def __len__(self) -> int:
+        return len(self._positions)
+
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """The next ``count`` positions (count,)."""
         while len(self._order) < count:
@@ -31,10 +34,10 @@ class Deck:
 
 
 class Knockoff(Method):
-    """Clips of the pools as they are; where a clip comes again, view and crop are drawn anew.
+    """Clips of the pools as they are, none again before all were asked, then with a new crop.
 
-    ``strategy``: "random" draws from all of them, none again before all were asked; "adaptive"
-    draws a class of a pool from a gradient bandit, then a clip of it. The pools' own classes are
+    ``strategy``: "random" draws from all of them; "adaptive" draws a class of a pool, one that has
+    clips left, from a gradient bandit, then a clip of it. The pools' own classes are
     all that it knows of them; the paper's hierarchy of classes is flat here. ``rewards``, which
     are added up, are some of certainty, diversity and loss: see ``bandit.py``.
 
@@ -83,17 +86,26 @@ class Knockoff(Method):
     def _adapt(self, scene: Scene, pooled: Pooled, collector: Collector) -> None:
         decks = [Deck(positions) for positions in actions(scene.pools)]
         bandit, rewards = Bandit(len(decks)), Rewards(self.rewards, scene.classes)
+        sizes = torch.tensor([len(deck) for deck in decks])
+        left = sizes.clone()
         clone: nn.Module | None = None
         trained = 0
         while count := min(self.batch, scene.oracle.left):
-            taken = bandit.draw(count, scene.generator)
-            drawn = [decks[action].draw(1, scene.generator) for action in taken.tolist()]
+            taken, policies, drawn = [], [], []
+            for _ in range(count):
+                # A bandit soon takes one class for nearly all, and asks its few clips many times.
+                policies.append(bandit.policy(left > 0))
+                action = int(policies[-1].multinomial(1, generator=scene.generator))
+                taken.append(action)
+                drawn.append(decks[action].draw(1, scene.generator))
+                left[action] -= 1
+                left = left if left.any() else sizes.clone()
             recipes = _recipes(torch.cat(drawn), scene.generator)
             answers = collector.ask(recipes, pooled.truth(recipes)).cpu()
             losses = None
             if clone is not None:
                 losses = cross_entropy(clone, pooled.clips(recipes), answers)
-            bandit.learn(taken, rewards.of(answers, losses))
+            bandit.learn(taken, policies, rewards.of(answers, losses))
             # Not after the last query: nothing would be drawn by what it learns.
             if self.clone and len(collector) - trained >= self.every and scene.oracle.left:
                 clone, trained = scene.clone(), len(collector)
