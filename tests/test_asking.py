@@ -274,6 +274,19 @@ def test_a_jacobian_step_changes_every_pixel_by_the_step_or_up_to_the_end_of_the
     assert cut.any() and torch.isin(clips[:10][cut] + change[cut], torch.tensor([0, 255])).all()
 
 
+def test_a_jacobian_step_leads_towards_the_class_that_the_victim_gave():
+    def nothing(clone: nn.Module, known: TransferSet) -> None:
+        """Leaves the clone as it was made."""
+
+    theft = ask("prada", {"step": 20}, given=pools(grey=True)[:1], budget=20, train=nothing)
+    seeds, taken = theft.clips[:10], theft.found.answers[:10].argmax(1)
+    before, after = (
+        Tiny()(clips).log_softmax(1).gather(1, taken[:, None])
+        for clips in (seeds, seeds + moves(theft, 10))
+    )
+    assert (after > before).all()
+
+
 def test_of_two_classes_the_other_one_lies_the_opposite_way():
     def two(clips: Tensor) -> Tensor:
         return (clips.float().mean((1, 2, 3))[:, :2] / 10).softmax(1)

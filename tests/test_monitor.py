@@ -56,7 +56,11 @@ def test_the_growing_sets_are_those_of_the_papers_loop(batch):
     # The last thirty are the first once more, twenty of them a little brighter: close ones too.
     clips = torch.cat([honest(60, spread=30), honest(30, spread=30)])
     clips[60:80] = (clips[60:80].float() + 9).to(torch.uint8)
+    # Some far off, so that mean - deviation falls, which the threshold does not.
+    clips[20:60:7] = 255 * (clips[20:60:7] > 128)
     said = answers(90)
+    # The second is the first again, at the distance that the threshold has at first.
+    clips[1], said[1] = clips[0], said[0]
     monitor = Prada(every=10, least=30)
     for part, seen in zip(clips.split(batch), said.split(batch), strict=True):
         monitor(part, seen)
