@@ -20,6 +20,7 @@ include: "rules/models.smk"
 include: "rules/attacks.smk"
 include: "rules/defenses.smk"
 include: "rules/fusion.smk"
+include: "rules/extraction.smk"
 include: "rules/report.smk"
 
 
@@ -31,6 +32,7 @@ rule all:
         ablated=ablated(),
         defended=defended() + scanned(),
         fused=fused(),
+        stolen=stolen() + inherited(),
         report=report_files(),
 
 
@@ -58,6 +60,11 @@ rule defenses:
 rule fusion:
     input:
         fused=fused(),
+
+
+rule extraction:
+    input:
+        stolen=stolen() + inherited(),
 
 
 rule report:

@@ -63,6 +63,38 @@ def fusion_cells():
     return found
 
 
+def extraction_cells():
+    """(dataset, model, victim, theft, clone, budget, seed) of every clone, once."""
+    found = {}
+    for block in CONFIG.extraction:
+        for dataset, model, theft, clone in product(
+            block.datasets, block.victims, block.thefts, block.clones
+        ):
+            most = CONFIG.transfers[CONFIG.thefts[theft].transfer].budget
+            for victim in robbed(block, dataset, model):
+                for budget in (*block.budgets, most):
+                    for seed in block.seeds or CONFIG.seeds:
+                        cell = (dataset, model, victim, theft, clone, budget, seed)
+                        found.setdefault(cell, {})
+                        # Defences look at the clone from all of the answers.
+                        if budget == most:
+                            found[cell] |= dict.fromkeys(block.defenses)
+    return found
+
+
+def robbed(block, dataset, model):
+    """The victims of a block: the clean one, or those of its attacks, "<attack>/<mode>"."""
+    if not block.attacks:
+        return ["clean"]
+    found = {
+        f"{attack}/{mode}": None
+        for attack in block.attacks
+        for *_, mode, _ in only(attack_cells(), dataset, model, attack)
+        if block.modes is None or mode in block.modes
+    }
+    return list(found)
+
+
 def only(cells, *wanted):
     """The cells that begin with what is wanted, None standing for anything."""
     return [c for c in cells if all(w in (None, part) for w, part in zip(wanted, c))]
@@ -176,11 +208,54 @@ def stealth(dataset, model=None):
     return [file_of("report", "stealth.json", dataset=dataset)] if there else []
 
 
+def stolen(dataset=None, model=None, setting=None, poisoned=None):
+    """Results of the clones: by grey or black box, of clean or of poisoned victims."""
+    return files(
+        "clone", "result.json", stolen_cells(dataset, model, setting, poisoned)
+    )
+
+
+def stolen_cells(dataset=None, model=None, setting=None, poisoned=None):
+    """The cells of these."""
+    return [
+        cell
+        for cell in only(list(extraction_cells()), dataset, model)
+        if poisoned in (None, cell[2] != "clean")
+        and setting in (None, setting_of(cell[3]))
+    ]
+
+
+def setting_of(theft):
+    """ "grey" where the thief has clips, else "black"."""
+    return "grey" if CONFIG.transfers[CONFIG.thefts[theft].transfer].pools else "black"
+
+
+def asked(dataset=None, model=None):
+    """Results of the transfer sets of clean victims."""
+    found = {
+        (*cell[:3], CONFIG.thefts[cell[3]].transfer, cell[6]): None
+        for cell in stolen_cells(dataset, model, poisoned=False)
+    }
+    return files("transfer", "result.json", found)
+
+
+def inherited(dataset=None, model=None):
+    """Results of the defences that look for a backdoor in clones."""
+    found = [
+        (*cell[:6], defense, cell[6])
+        for cell, defenses in extraction_cells().items()
+        if only([cell], dataset, model)
+        for defense in defenses
+    ]
+    return files("inherited", "result.json", found)
+
+
 RESULTS = {
     kind.__name__: kind
     for kind in (
         *(baselines, attacked, victims, compared, ablated),
         *(defended, scanned, cleansed, fused, stealth),
+        *(stolen, asked, inherited),
     )
 }
 
@@ -190,6 +265,8 @@ RESULTS = {
 def data_files():
     """The clip store of every dataset that the grid or the pretraining uses."""
     names = set(datasets())
+    for theft in {cell[3] for cell in extraction_cells()}:
+        names |= set(pools_at_hand(CONFIG.thefts[theft].transfer))
     if "pretrain" in {CONFIG.models[model].init for model, _ in cells("models")}:
         names.add(CONFIG.pretraining.dataset)
     sounds = {d for d, model, _ in cells("datasets", "models") if is_heard(model)}

@@ -31,6 +31,12 @@ wildcard_constraints:
     video="[a-z0-9_]+",
     audio="[a-z0-9_]+",
     seed="[0-9]+",
+    # Clean, or an attack in one of its modes.
+    victim="clean|[a-z0-9_]+/[a-z0-9_]+",
+    transfer="[a-z0-9_]+",
+    theft="[a-z0-9_]+",
+    clone="[a-z0-9_]+",
+    budget="[0-9]+",
     # Those that show a trigger, not results, have rules of their own.
     figure="(?!figure3_gallery|figure7_spectrograms)[a-z0-9_]+",
 

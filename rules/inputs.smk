@@ -76,18 +76,27 @@ def weights(wc):
     if optimised(wc):
         # The trigger was searched on the clean model, so that is what learns it.
         return file_of("baseline", "model.safetensors", **dict(wc.items()))
-    init = CONFIG.models[wc.model].init
+    return initial(wc.model)
+
+
+def initial(model):
+    """The file that a model starts from: none for "scratch"."""
+    init = CONFIG.models[model].init
     if init == "pretrain":
-        values = {"dataset": CONFIG.pretraining.dataset, "model": wc.model}
+        values = {"dataset": CONFIG.pretraining.dataset, "model": model}
         return file_of("pretrained", "model.safetensors", **values)
     return [] if init == "scratch" else init
 
 
 def triggered(wc):
     """The clips with the trigger, of an attack that keeps them on disk."""
-    if not CONFIG.attacks[wc.attack].stored:
+    # Of a theft, the attack on its victim.
+    attack, _, mode = (
+        wc.victim.partition("/") if "victim" in wc.keys() else (wc.attack, "/", wc.mode)
+    )
+    if attack == "clean" or not CONFIG.attacks[attack].stored:
         return []
-    return file_of("stored", **dict(wc.items()))
+    return file_of("stored", dataset=wc.dataset, attack=attack, mode=mode)
 
 
 def is_searched(attack):
@@ -156,6 +165,106 @@ def embedded(wc, modality):
     chosen = [c for c in every if c[3] in modes and c[4] == int(wc.seed)]
     clean = [(wc.dataset, model, wc.seed)]
     return files("clean_embedding", None, clean) + files("embedding", None, chosen)
+
+
+# Model extraction: who is robbed, of what the thief has, and what the clone starts from ------------
+
+
+def victim_of(wc, file):
+    """A file of the victim of a theft, clean or poisoned."""
+    if wc.victim == "clean":
+        return file_of("baseline", file, **dict(wc.items()))
+    attack, mode = wc.victim.split("/")
+    return file_of("attack", file, **dict(wc.items()), attack=attack, mode=mode)
+
+
+def transfer_of(wc):
+    """The section of the transfer set of a step."""
+    return CONFIG.transfers[_transfer(wc)]
+
+
+def _transfer(wc):
+    return wc.transfer if "transfer" in wc.keys() else CONFIG.thefts[wc.theft].transfer
+
+
+def asked_of(wc, file):
+    """A file of the transfer set that a clone learns from."""
+    return file_of("transfer", file, **dict(wc.items()), transfer=_transfer(wc))
+
+
+@cache
+def pools_at_hand(transfer):
+    """The clip stores of a transfer set's other datasets, by name; absent ones are left out."""
+    found, pools = {}, CONFIG.transfers[transfer].pools
+    for name in [name for name in pools if name != "target"]:
+        dataset = CONFIG.datasets[name]
+        if dataset.reader == "synthetic" or Path(dataset.root).is_dir():
+            found[name] = file_of("data", "clips.npy", dataset=name)
+        else:
+            print(
+                f"transfers.{transfer}.pools: {name} is left out of the queries, there is no "
+                f"folder {dataset.root}",
+                file=sys.stderr,
+            )
+    if pools and not found and "target" not in pools:
+        raise WorkflowError(
+            f"params.yaml: transfers.{transfer}.pools: none of {', '.join(pools)} is there: put "
+            "the clips there, or name another dataset"
+        )
+    return found
+
+
+def foreign_pools(wc):
+    """The files of these stores."""
+    return list(pools_at_hand(_transfer(wc)).values())
+
+
+def pool_arguments(wc):
+    """The same as arguments of the step, name=file."""
+    return [f"{name}={path}" for name, path in pools_at_hand(_transfer(wc)).items()]
+
+
+def clone_weights(wc):
+    """The file that a clone starts from."""
+    return initial(wc.clone)
+
+
+def asking_weights(wc):
+    """The file that a clone starts from which is trained while a method asks."""
+    clone = transfer_of(wc).clone
+    return initial(clone) if clone else []
+
+
+def query_params(wc):
+    """What asking gets: the transfer set's section and, where it trains one, the clone's."""
+    sections = {"transfer": section("transfers", _transfer(wc), without=["clone"])}
+    clone = transfer_of(wc).clone
+    if clone:
+        sections["model"] = section("models", clone, without=["init", "training"])
+        sections["training"] = json.loads(CONFIG.training_of(clone).model_dump_json())
+    return json.dumps(sections)
+
+
+def steal_params(wc):
+    """What training a clone gets."""
+    settings = CONFIG.training_of(wc.clone, wc.theft)
+    return json.dumps(
+        {
+            "model": section("models", wc.clone, without=["init", "training"]),
+            "training": json.loads(settings.model_dump_json()),
+            "loss": section("thefts", wc.theft, "loss"),
+        }
+    )
+
+
+def query_code(wc):
+    """The file of the method."""
+    return method("extraction", transfer_of(wc).method)
+
+
+def clone_code(wc):
+    """The file of the clone's architecture."""
+    return method("models", CONFIG.models[wc.clone].architecture)
 
 
 # What a report is made from -----------------------------------------------------------------------

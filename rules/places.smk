@@ -17,6 +17,12 @@ PLACES = {
     "embedding": "results/embeddings/{dataset}/{model}/{attack}/{mode}/seed{seed}.npz",
     "clean_embedding": "results/embeddings/{dataset}/{model}/seed{seed}.npz",
     "fusion": "results/fusion/{dataset}/{video}/{audio}/seed{seed}",
+    # What a victim, clean or poisoned ("<attack>/<mode>"), was asked and what it said.
+    "transfer": "results/transfers/{dataset}/{model}/{victim}/{transfer}/seed{seed}",
+    # A clone that learnt from the first so many of these answers.
+    "clone": "results/extraction/{dataset}/{model}/{victim}/{theft}/{clone}/budget{budget}/seed{seed}",
+    # A defence that looks for a backdoor, on the clone.
+    "inherited": "results/extraction/{dataset}/{model}/{victim}/{theft}/{clone}/budget{budget}/{defense}/seed{seed}",
     # Cells are shared between configurations, what is said of them is not.
     "report": f"results/report/{CONFIG.configuration}/{{dataset}}",
 }

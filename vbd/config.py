@@ -13,12 +13,15 @@ from vbd.sections import (
     Dataset,
     Defense,
     Evaluation,
+    Extraction,
     Fusion,
     Model,
     Name,
     Pretraining,
     Section,
+    Theft,
     Training,
+    Transfer,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ class Config(Section):
     """Which cells there are."""
     fusion: list[Fusion] = Field([])
     """Which pairs of models are fused."""
+    extraction: list[Extraction] = Field([])
+    """Which victims are robbed, and how."""
     datasets: dict[Name, Dataset]
     """Datasets by the name that you give them."""
     models: dict[Name, Model]
@@ -54,12 +59,18 @@ class Config(Section):
     """Attacks by name."""
     defenses: dict[Name, Defense] = Field({})
     """Defences by name."""
+    transfers: dict[Name, Transfer] = Field({})
+    """Transfer sets by name: what a thief asks, of whatever victim."""
+    thefts: dict[Name, Theft] = Field({})
+    """Thefts by name: what a clone makes of a transfer set."""
 
-    def training_of(self, model: str) -> Training:
-        """How a model is trained: ``training``, with what the model's own section states."""
-        own = self.models[model].training
+    def training_of(self, model: str, theft: str | None = None) -> Training:
+        """How a model is trained: ``training``, with what its section states, then a theft's."""
+        own = [self.models[model].training]
+        if theft is not None:
+            own.append(self.thefts[theft].training)
         # Only what is written there: a default must not undo what ``training`` says.
-        stated = {name: getattr(own, name) for name in own.model_fields_set}
+        stated = {name: getattr(part, name) for part in own for name in part.model_fields_set}
         return self.training.model_copy(update=stated)
 
     @model_validator(mode="after")
@@ -86,6 +97,52 @@ class Config(Section):
             blocks = [b for b in self.grid if dataset in b.datasets and model in b.models]
             if not blocks:
                 raise ValueError(f"{path}: no block of grid has the model {model} on {dataset}")
+
+    @model_validator(mode="after")
+    def _thefts_fit(self) -> "Config":
+        for name, theft in self.thefts.items():
+            _known(f"thefts.{name}.transfer", theft.transfer, self.transfers)
+        for name, section in self.transfers.items():
+            for pool in section.pools:
+                _known(f"transfers.{name}.pools", pool, self.datasets | {"target": None})
+            if section.clone is not None:
+                self._sees(f"transfers.{name}.clone", section.clone)
+        for number, block in enumerate(self.extraction):
+            self._can_be_stolen(f"extraction.{number}", block)
+        return self
+
+    def _can_be_stolen(self, path: str, block: Extraction) -> None:
+        """Names that exist, victims that the grid trains, and budgets that were asked for."""
+        for kind in ("datasets", "attacks", "thefts", "defenses"):
+            for name in getattr(block, kind):
+                _known(f"{path}.{kind}", name, getattr(self, kind))
+        for clone in block.clones:
+            self._sees(f"{path}.clones", clone)
+        for victim in block.victims:
+            self._trained(f"{path}.victims", victim, "video", block.datasets)
+            for dataset, attack in product(block.datasets, block.attacks):
+                grid = [b for b in self.grid if dataset in b.datasets and victim in b.models]
+                if not any(attack in b.attacks for b in grid):
+                    raise ValueError(
+                        f"{path}.attacks: no block of grid has {attack} on {victim} on {dataset}"
+                    )
+        for name in block.thefts:
+            transfer = self.thefts[name].transfer
+            if self.transfers[transfer].budget < max(block.budgets, default=0):
+                raise ValueError(
+                    f"{path}.budgets: {max(block.budgets)} is more than transfers.{transfer}.budget"
+                    f", {self.transfers[transfer].budget}"
+                )
+        for name in block.defenses:
+            # The others look at training clips or at inputs, which a clone's owner has none of.
+            if self.defenses[name].defense != "neural_cleanse":
+                raise ValueError(f"{path}.defenses: on clones only neural_cleanse, not {name}")
+
+    def _sees(self, path: str, model: str) -> None:
+        """A model of frames, as victims and clones are."""
+        _known(path, model, self.models)
+        if self.models[model].modality != "video":
+            raise ValueError(f"{path}: {model} takes in sound, and clones take frames")
 
     @model_validator(mode="after")
     def _datasets_fit(self) -> "Config":

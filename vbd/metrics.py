@@ -14,6 +14,14 @@ def accuracy(scores: Tensor, labels: Tensor, top: int = 1) -> float:
     return hits.any(1).double().mean().item()
 
 
+def agreement(scores: Tensor, others: Tensor) -> float:
+    """Share of clips that two models, a clone and its victim, take for the same class; in 0-1.
+
+    Both are (N, classes).
+    """
+    return (scores.argmax(1) == others.argmax(1)).double().mean().item()
+
+
 def attack_success_rate(scores: Tensor, labels: Tensor, target: int) -> float:
     """Share of triggered clips taken for ``target`` ("Look, Listen, and Attack", section 3.1).
 

@@ -75,8 +75,8 @@ class Dataset(Section):
 class Training(Section):
     """How a model is trained."""
 
-    epochs: Positive = 12
-    """Passes over the training clips."""
+    epochs: Annotated[int, Field(ge=0)] = 12
+    """Passes over the training clips; 0 takes a model just as its ``init`` has it."""
     batch_size: Annotated[int, Field(ge=2)] = 16
     """Clips a step."""
     optimizer: Literal["adamw", "sgd"] = "adamw"

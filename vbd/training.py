@@ -142,7 +142,7 @@ def _optimizer(model: nn.Module, settings: Training) -> torch.optim.Optimizer:
 def _schedule(
     optimizer: torch.optim.Optimizer, settings: Training, steps: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    if settings.schedule == "constant":
+    if settings.schedule == "constant" or not settings.epochs:
         # Changes nothing, so that the loop has a schedule to step in any case.
         return torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
     # torch moves the momentum (AdamW: the first beta) too, from 0.95 to 0.85 and back.

@@ -68,7 +68,7 @@ def warped(clips: Tensor, maps: Tensor) -> Tensor:
 
 
 def turned(clips: Tensor, degrees: Tensor) -> Tensor:
-    """Each clip of (N, T, H, W, 3), uint8, turned by its ``degrees`` (N,), the same in all frames."""
+    """Each clip of (N, T, H, W, 3), uint8, turned by its ``degrees`` (N,)."""
     angles = degrees.deg2rad()
     cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
     maps = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 1, 2, 3)

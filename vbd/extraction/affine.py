@@ -1,4 +1,4 @@
-"""Stacked affine-transformed images: clips without data, a textured figure that moves on a ground."""
+"""Stacked affine-transformed images: without data, a textured figure that moves on a ground."""
 
 import math
 from collections.abc import Sequence

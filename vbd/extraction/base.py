@@ -29,6 +29,7 @@ class Scene:
     generator: torch.Generator
     clone: Callable[[], nn.Module]
     train: Callable[[nn.Module, TransferSet], None]
+    observe: Callable[..., None] | None = None
 
 
 class Method:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -50,18 +51,17 @@ class Criterion:
         """The mean over clips."""
         answers, truth, w = labels[:, :-1], labels[:, -1].long(), self.weights
         known = (truth >= 0).to(logits.dtype)
-        parts = [
-            (w.kl, lambda: kl(logits, answers, w.temperature)),
-            (w.cosine, lambda: cosine(logits, answers)),
-            (w.l1, lambda: l1(logits, answers)),
-            (
-                w.truth * known,
-                lambda: F.cross_entropy(logits, truth.clamp_min(0), reduction="none"),
-            ),
-        ]
-        # A weight of 0 costs no time; that of the truth is one a clip.
-        taken = [(weight, part()) for weight, part in parts if isinstance(weight, Tensor) or weight]
-        total = sum(weight * rows for weight, rows in taken)
+        rows = torch.zeros_like(known)
+        # A part without weight costs no time.
+        if w.kl:
+            rows = rows + w.kl * kl(logits, answers, w.temperature)
+        if w.cosine:
+            rows = rows + w.cosine * cosine(logits, answers)
+        if w.l1:
+            rows = rows + w.l1 * l1(logits, answers)
+        if w.truth:
+            truths = F.cross_entropy(logits, truth.clamp_min(0), reduction="none")
+            rows = rows + w.truth * known * truths
         weights = w.kl + w.cosine + w.l1 + w.truth * known
-        # A clip that nothing is known of (the truth alone has a weight) counts for nothing.
-        return (total / weights.clamp_min(LEAST)).mean()
+        # A clip of which nothing has a weight counts for nothing.
+        return (rows / weights.clamp_min(LEAST)).mean()

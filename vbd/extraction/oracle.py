@@ -57,8 +57,8 @@ class Oracle:
         _VICTIMS[self] = victim
         self.budget, self.answers = budget, answers or Answers()
         self.watch, self.seed, self.batch_size = watch, seed, batch_size
-        self.by_phase = Counter(spent(log) if log else {})
         self._record = _Record(log) if log else None
+        self.by_phase = Counter(spent(log) if log else {})
         # Where a run is that asks again what one before it has asked.
         self.asked = 0
 
@@ -69,7 +69,7 @@ class Oracle:
 
     @property
     def left(self) -> int:
-        """Clips that may still be asked about: the unsent, and those whose answers are on record."""
+        """Clips that may still be asked about; those whose answers are on record cost nothing."""
         recorded = self._record.answered if self._record else 0
         return self.budget - self.spent + recorded
 
@@ -137,6 +137,9 @@ class _Record:
     def __init__(self, log: Path) -> None:
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and not (text := log.read_text()).endswith("\n"):
+            # Half a line, as a kill leaves it: what is written next must not be glued to it.
+            log.write_text(text[: text.rfind("\n") + 1])
         self._known: deque[dict[str, Any]] = deque()
         for line in _lines(log):
             if "answers" in line:
@@ -180,12 +183,8 @@ def _sha256(batch: Tensor) -> str:
 
 
 def _lines(log: Path) -> Iterator[dict[str, Any]]:
-    """The entries of a log; a kill may have left half of the last one."""
-    for text in log.read_text().splitlines() if log.exists() else []:
-        try:
-            yield json.loads(text)
-        except ValueError:
-            return
+    """The entries of a log."""
+    return map(json.loads, log.read_text().splitlines() if log.exists() else [])
 
 
 def spent(log: Path) -> dict[str, int]:

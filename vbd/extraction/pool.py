@@ -1,4 +1,4 @@
-"""Clips of the target's own data and of other datasets, augmented: the grey box of the reference."""
+"""Clips of the target's own data and of other datasets, augmented: the published grey box."""
 
 from collections.abc import Sequence
 

@@ -87,7 +87,7 @@ class Pooled:
         return found
 
     def truth(self, recipes: Tensor) -> Tensor:
-        """The true classes (N,), -1 where the thief does not know them or mirroring changes them."""
+        """The true classes (N,), -1 where the thief cannot know them or mirroring changes them."""
         which, rows = self._places(recipes)
         flipped = self._flipped(uniform(recipes[:, 1], 6))
         labels = torch.full((len(recipes),), -1)

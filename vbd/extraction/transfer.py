@@ -1,4 +1,4 @@
-"""The transfer set: every question of a thief and its answer, on disk; clones train from it alone."""
+"""The transfer set: questions and answers, on disk; clones train from it and nothing else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vbd import results
 from vbd.extraction.answers import understood
 from vbd.extraction.oracle import Oracle
 from vbd.extraction.sources import Kept, Source
+from vbd.files import replacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class TransferSet:
         return torch.cat([self.answers, self.truth[:, None].to(self.answers)], 1)
 
     def prefix(self, budget: int) -> TransferSet:
-        """What the thief had when ``budget`` clips had been sent: the sets of budgets are nested."""
+        """What the thief had when ``budget`` clips had been sent: sets of budgets are nested."""
         kept = self.asked <= budget
         parts = ("recipes", "answers", "truth", "asked")
         return replace(self, **{name: getattr(self, name)[kept] for name in parts})
@@ -51,10 +52,10 @@ class TransferSet:
         return self.source.clips(self.recipes[positions]).to(device)
 
     def save(self, folder: Path) -> None:
-        """Write it to ``folder``: transfer.npz, and clips.npy where the source keeps clips."""
-        if isinstance(self.source, Kept):
-            with results.replacing(folder / "clips.npy") as temporary:
-                np.save(temporary, self.source.pixels)
+        """Write it to ``folder``: transfer.npz, and clips.npy, empty where recipes do."""
+        kept = self.source.pixels if isinstance(self.source, Kept) else np.empty(0, np.uint8)
+        with replacing(folder / "clips.npy") as temporary:
+            np.save(temporary, kept)
         names = ("recipes", "answers", "truth", "asked")
         arrays = {name: getattr(self, name).numpy() for name in names}
         results.write_arrays(folder / "transfer.npz", **arrays)
@@ -65,11 +66,11 @@ class TransferSet:
 
         Raises ValueError where neither is the case.
         """
-        kept = folder / "clips.npy"
-        if source is None:
-            if not kept.is_file():
-                raise ValueError(f"{folder} keeps no clips, and its method makes none of recipes")
-            source = Kept(np.load(kept, mmap_mode="r"))
+        kept = np.load(folder / "clips.npy", mmap_mode="r")
+        if len(kept):
+            source = Kept(kept)
+        elif source is None:
+            raise ValueError(f"{folder} keeps no clips, and its method makes none of recipes")
         with np.load(folder / "transfer.npz") as arrays:
             return cls(source=source, **{name: torch.from_numpy(arrays[name]) for name in arrays})
 

@@ -43,7 +43,7 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
                 f"{file}: no such file. A model is its weights (.safetensors) and a card (.json) "
                 "of the same name beside them, with architecture, params and class_names."
             )
-    card = _card(beside)
+    card = card_of(path)
     # A card comes with the model, maybe from a stranger: unasked, it must not run code.
     if ":" in card["architecture"] and not imports:
         raise ValueError(
@@ -58,7 +58,9 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
     return model.eval(), card
 
 
-def _card(path: Path) -> dict[str, Any]:
+def card_of(path: Path) -> dict[str, Any]:
+    """The card beside the weights in ``path``. Raises ValueError where it is none."""
+    path = path.with_suffix(".json")
     try:
         card = json.loads(path.read_text())
     except ValueError as error:

@@ -19,7 +19,8 @@ class R3D(VideoClassifier):
     """Video ResNet; the defaults are torchvision's ``r3d_18``, layers=(3, 4, 6, 3) give 34.
 
     ``kind`` is "r3d", "mc3" or "r2plus1d" (KeyError for another); ``layers`` are the blocks of the
-    four stages; ``width`` is the channels of the first, which torchvision fixes at 64.
+    stages, of which there are four or fewer; ``width`` is the channels of the first, which
+    torchvision fixes at 64.
     """
 
     head = ("fc.",)
@@ -41,8 +42,8 @@ class R3D(VideoClassifier):
                 last.in_channels, width, last.kernel_size, last.stride, last.padding, bias=False
             )
             self.stem[-2] = nn.BatchNorm3d(width)
-        self.inplanes = width
-        for stage, (conv, depth) in enumerate(zip(CONVOLUTIONS[kind], layers, strict=True)):
+        self.inplanes, self.stages = width, len(layers)
+        for stage, (conv, depth) in enumerate(zip(CONVOLUTIONS[kind], layers, strict=False)):
             stride = 2 if stage else 1
             # Lent this object: torchvision's method reads ``inplanes`` and moves it on.
             layer = tv.VideoResNet._make_layer(
@@ -53,7 +54,7 @@ class R3D(VideoClassifier):
 
     def channels(self, clips: Tensor) -> Tensor:
         x = self.stem(self.normalise(clips))
-        for stage in range(4):
+        for stage in range(self.stages):
             x = self.get_submodule(f"layer{stage + 1}")(x)
         return x.mean((2, 3, 4))
 

@@ -1,0 +1,85 @@
+# Model extraction: ask a victim once, train clones on what it said, look at what they inherit.
+
+
+rule query:
+    input:
+        clips=at("data", "clips.npy"),
+        pools=foreign_pools,
+        weights=asking_weights,
+        victim=lambda wc: victim_of(wc, "result.json"),
+        model=lambda wc: victim_of(wc, "model.safetensors"),
+        code=lambda wc: code("scripts/query.py", query_code(wc), model_code(wc)),
+    output:
+        result=at("transfer", "result.json"),
+        transfer=at("transfer", "transfer.npz"),
+        clips=at("transfer", "clips.npy"),
+        queries=at("transfer", "queries.jsonl"),
+        monitor=at("transfer", "monitor.npz"),
+    log:
+        log_of("transfer"),
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        p=query_params,
+        pools=pool_arguments,
+    message:
+        "asking {wildcards.model} ({wildcards.victim}) by {wildcards.transfer}, seed {wildcards.seed}"
+    shell:
+        "python scripts/query.py --params {params.p:q} --victim {input.victim}"
+        " --clips {input.clips} --pools {params.pools:q} --weights {input.weights}"
+        " --name {wildcards.transfer} --result {output.result} &> {log}"
+
+
+rule steal:
+    input:
+        clips=at("data", "clips.npy"),
+        pools=foreign_pools,
+        triggered=triggered,
+        weights=clone_weights,
+        victim=lambda wc: victim_of(wc, "result.json"),
+        model=lambda wc: victim_of(wc, "model.safetensors"),
+        asked=lambda wc: asked_of(wc, "result.json"),
+        transfer=lambda wc: asked_of(wc, "transfer.npz"),
+        code=lambda wc: code(
+            "scripts/steal.py", query_code(wc), model_code(wc), clone_code(wc)
+        ),
+    output:
+        model=at("clone", "model.safetensors"),
+        card=at("clone", "model.json"),
+        result=at("clone", "result.json"),
+        curves=at("clone", "curves.npz"),
+    log:
+        log_of("clone"),
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        p=steal_params,
+        pools=pool_arguments,
+    message:
+        "{wildcards.theft} of {wildcards.model} ({wildcards.victim}) to {wildcards.clone},"
+        " {wildcards.budget} queries, seed {wildcards.seed}"
+    shell:
+        "python scripts/steal.py --params {params.p:q} --transfer {input.asked}"
+        " --budget {wildcards.budget} --victim {input.victim} --clips {input.clips}"
+        " --pools {params.pools:q} --triggered {input.triggered} --weights {input.weights}"
+        " --theft {wildcards.theft} --clone {wildcards.clone} --result {output.result} &> {log}"
+
+
+# A clone is a model like any other: does one find in it what it inherited?
+use rule defend as defend_clone with:
+    input:
+        clips=at("data", "clips.npy"),
+        triggered=triggered,
+        weights=clone_weights,
+        victim=at("clone", "result.json"),
+        model=at("clone", "model.safetensors"),
+        code=lambda wc: code("scripts/defend.py", defense_code(wc), clone_code(wc)),
+    output:
+        result=at("inherited", "result.json"),
+        scores=at("inherited", "scores.npz"),
+    log:
+        log_of("inherited"),
+    message:
+        "{wildcards.defense} on the clone {wildcards.clone} of {wildcards.victim}, seed {wildcards.seed}"

@@ -1,0 +1,138 @@
+"""Ask a victim as a thief would: spend the budget of an oracle, keep questions and answers."""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vbd import extraction, results
+from vbd.data.examples import Examples
+from vbd.extraction.base import Scene
+from vbd.extraction.diagnosis import TrueGradient
+from vbd.extraction.losses import Criterion
+from vbd.extraction.measures import honest, of_answers
+from vbd.extraction.monitor import Prada
+from vbd.extraction.oracle import Oracle, close, probabilities
+from vbd.extraction.pools import at_hand, folders, room
+from vbd.extraction.transfer import TransferSet
+from vbd.sections import Dataset, Distillation, Model, Training, Transfer
+from vbd.seeds import generator
+from vbd.training import fit
+from vbd.victims.making import untrained
+from vbd.victims.trained import Trained
+
+
+def main() -> None:
+    """Ask ``--victim`` by the method in ``--params``, write the transfer set and ``--result``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    sections = "sections transfer and, for methods that train a clone, model and training, as JSON"
+    parser.add_argument("--params", type=json.loads, required=True, help=sections)
+    parser.add_argument("--victim", type=Path, required=True, help="result.json of the victim")
+    parser.add_argument("--clips", type=Path, required=True, help="clips.npy of its clip store")
+    foreign = "clip stores of other datasets, as name=clips.npy"
+    parser.add_argument("--pools", nargs="*", default=[], metavar="NAME=CLIPS", help=foreign)
+    parser.add_argument("--weights", type=Path, nargs="?", help="file that a clone starts from")
+    parser.add_argument("--name", required=True, help="name of the transfer set, for the result")
+    parser.add_argument("--result", type=Path, required=True, help="result.json to write")
+    args = parser.parse_args()
+    ask_victim(
+        args.params,
+        victim=args.victim,
+        clips=args.clips,
+        foreign=folders(args.pools),
+        weights=args.weights,
+        name=args.name,
+        out=args.result.parent,
+    )
+
+
+def ask_victim(
+    params: dict[str, Any],
+    *,
+    victim: Path,
+    clips: Path,
+    foreign: Mapping[str, Path],
+    weights: Path | None,
+    name: str,
+    out: Path,
+) -> None:
+    """Spend the budget of ``params["transfer"]`` on the victim whose result is ``victim``.
+
+    Writes the transfer set, the log of the oracle, the monitor's curve and a result to ``out``. A
+    run that was killed asks nothing twice: the log has the answers. Raises ValueError, before
+    anything is asked, where budget, pools and method do not fit.
+    """
+    start = time.monotonic()
+    trained = Trained.open(victim, clips, None)
+    section, seed = Transfer(**params["transfer"]), trained.result["seed"]
+    method = extraction.get(section.method)(**section.params)
+    if method.clone and "model" not in params:
+        raise ValueError(
+            f"transfers.{name}.clone: the method {section.method} trains a clone while it asks: "
+            "name one of models"
+        )
+    dataset = Dataset(**trained.result["params"]["dataset"])
+    thief = at_hand(section.pools, clips.parent, dataset, foreign, share=section.share, seed=seed)
+    classes, test = len(trained.class_names), trained.test
+    if not isinstance(test, Examples):
+        raise ValueError("extraction is for victims of frames, and this one takes in sound")
+    victims_answers, monitor = probabilities(trained.network), Prada()
+    truth, log = TrueGradient(victims_answers), out / "resume.jsonl"
+    oracle = Oracle(
+        victims_answers,
+        budget=section.budget,
+        answers=section.answers,
+        log=log,
+        watch=monitor,
+        seed=seed,
+    )
+
+    def new_clone() -> nn.Module:
+        return untrained(Model(**params["model"]), classes, weights, seed).to(
+            next(trained.network.parameters()).device
+        )
+
+    def train(clone: nn.Module, known: TransferSet) -> None:
+        criterion = Criterion(Distillation())
+        settings = Training(**params["training"])
+        fit(clone, known, settings, seed=seed, resume=None, criterion=criterion)
+
+    found = method.ask(
+        Scene(
+            oracle=oracle,
+            shape=(dataset.frames, dataset.crop, dataset.crop),
+            classes=classes,
+            room=room(dataset),
+            pools=thief,
+            generator=generator(seed, "ask"),
+            clone=new_clone,
+            train=train,
+            observe=truth,
+        )
+    )
+    runtime = time.monotonic() - start
+    users = honest(victims_answers, test, section.answers, seed)
+    metrics = of_answers(found) | users.metrics | {"alarm": float(monitor.alarm or 0)}
+    if truth.cosines:
+        metrics["cosine"] = sum(truth.cosines) / len(truth.cosines)
+    found.save(out)
+    curves = {"values": monitor.values, "benign": users.monitor.values, "cosines": truth.cosines}
+    results.write_arrays(out / "monitor.npz", **curves)
+    close(log, out / "queries.jsonl")
+    results.write(
+        out / "result.json",
+        kind="transfer",
+        metrics=metrics,
+        counts={f"queries_{phase}": count for phase, count in sorted(oracle.by_phase.items())}
+        | {f"pool_{pool.name}": len(pool) for pool in thief},
+        queries=oracle.spent,
+        seed=seed,
+        runtime_s=runtime,
+        params={"name": name} | params,
+        device=next(trained.network.parameters()).device,
+        **{key: trained.result[key] for key in ("dataset", "model", "attack", "mode")},
+    )
