@@ -48,6 +48,17 @@ class Method:
         """The smallest budget that the method can do anything with, in clips."""
         return 1
 
+    def check(self, scene: Scene) -> None:
+        """Raise ValueError where the budget or the pools of ``scene`` do not do."""
+        name, left = type(self).__name__, scene.oracle.left
+        if left < self.least():
+            raise ValueError(f"a budget of {left} clips: {name} needs {self.least()} or more")
+        if self.pools and not scene.pools:
+            raise ValueError(f"{name} asks about clips at hand, and there is no pool of any")
+        for pool in scene.pools if self.pools else ():
+            if not len(pool):
+                raise ValueError(f"the pool {pool.name} has no clips: leave it out")
+
     def ask(self, scene: Scene) -> TransferSet:
         """Spend the budget of the oracle; the transfer set that comes of it.
 
@@ -68,6 +79,7 @@ class Planned(Method):
         return torch.full((len(recipes),), -1)
 
     def ask(self, scene: Scene) -> TransferSet:
+        self.check(scene)
         source = self.source(scene.shape, scene.room, scene.pools)
         if source is None:
             raise TypeError(f"{type(self).__name__} plans its questions and has no source of clips")

@@ -29,10 +29,16 @@ class PoolQueries(Planned):
 
     def plan(self, source: Source, count: int, generator: torch.Generator) -> Tensor:
         there = len(_pooled(source))
-        turns = -(-count // there)
-        order = torch.cat([torch.randperm(there, generator=generator) for _ in range(turns)])
-        seeds = new_seeds(count, generator)
-        return torch.stack([order[:count].double(), seeds], 1)
+        # Turn by turn: a plan of fewer questions is the first part of one of more, and so an oracle
+        # that goes on after a kill, with fewer left, hears the same ones again.
+        turns = [
+            torch.stack(
+                [torch.randperm(there, generator=generator).double(), new_seeds(there, generator)],
+                1,
+            )
+            for _ in range(-(-count // there))
+        ]
+        return torch.cat(turns)[:count]
 
     def truth(self, source: Source, recipes: Tensor) -> Tensor:
         return _pooled(source).truth(recipes)
