@@ -46,7 +46,7 @@ class ConditionalGAN(Method):
         return 2 * self.batch
 
     def ask(self, scene: Scene) -> TransferSet:
-        budget = scene.oracle.left
+        budget = scene.oracle.budget
         if budget < self.least():
             raise ValueError(
                 f"a budget of {budget} clips is smaller than two batches, {self.least()}: one to "

@@ -64,14 +64,17 @@ class Together(Method):
 
     def ask(self, scene: Scene) -> TransferSet:
         s = self.settings
-        if scene.oracle.left < s.queries:
+        if scene.oracle.budget < s.queries:
             raise ValueError(
-                f"a budget of {scene.oracle.left} clips is smaller than one iteration, which asks "
-                f"about {s.queries}: a larger budget or a smaller batch"
+                f"a budget of {scene.oracle.budget} clips is smaller than one iteration, which "
+                f"asks about {s.queries}: a larger budget or a smaller batch"
             )
         run = _Run(scene, s, self.loss)
-        rounds = scene.oracle.left // s.queries
-        for _ in tqdm(range(rounds), "iterations", disable=None, leave=False):
+        rounds = range(scene.oracle.budget // s.queries)
+        for _ in tqdm(rounds, "iterations", disable=None, leave=False):
+            # Fewer where a kill has left questions without answers: those were paid for.
+            if scene.oracle.left < s.queries:
+                break
             for _ in range(s.generator_steps):
                 run.train_generator()
             for number in range(s.clone_steps):

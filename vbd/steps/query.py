@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from vbd.extraction.oracle import Oracle, close, probabilities
 from vbd.extraction.pools import at_hand, folders, room
 from vbd.extraction.transfer import TransferSet
 from vbd.sections import Dataset, Distillation, Model, Training, Transfer
-from vbd.seeds import generator
+from vbd.seeds import generator, number
 from vbd.training import fit
 from vbd.victims.making import untrained
 from vbd.victims.trained import Trained
@@ -81,7 +82,7 @@ def ask_victim(
     if not isinstance(test, Examples):
         raise ValueError("extraction is for victims of frames, and this one takes in sound")
     victims_answers, monitor = probabilities(trained.network), Prada()
-    truth, log = TrueGradient(victims_answers), out / "resume.jsonl"
+    truth, log = TrueGradient(victims_answers), _log(out, params, victim)
     oracle = Oracle(
         victims_answers,
         budget=section.budget,
@@ -136,3 +137,13 @@ def ask_victim(
         device=next(trained.network.parameters()).device,
         **{key: trained.result[key] for key in ("dataset", "model", "attack", "mode")},
     )
+
+
+def _log(out: Path, params: dict[str, Any], victim: Path) -> Path:
+    """The log of this very experiment; those of others, which were killed, are deleted."""
+    # Answers of a victim that was trained anew since must not be taken for this one's.
+    weights = sha256(victim.with_name("model.safetensors").read_bytes()).hexdigest()
+    log = out / f"resume-{number(params, weights):x}.jsonl"
+    for other in set(out.glob("resume-*.jsonl")) - {log}:
+        other.unlink()
+    return log
