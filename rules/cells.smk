@@ -2,6 +2,7 @@
 from itertools import product
 
 from vbd.report.contents import FIGURES, TABLES
+from vbd.sections import Answers
 
 # Which cells there are ------------------------------------------------------------------------
 
@@ -208,33 +209,32 @@ def stealth(dataset, model=None):
     return [file_of("report", "stealth.json", dataset=dataset)] if there else []
 
 
-def stolen(dataset=None, model=None, setting=None, poisoned=None):
-    """Results of the clones: by grey or black box, of clean or of poisoned victims."""
-    return files(
-        "clone", "result.json", stolen_cells(dataset, model, setting, poisoned)
-    )
+def stolen(dataset=None, model=None, setting=None, victims=None, answers=None):
+    """Results of the clones: grey or black box, clean or poisoned victims, free or restricted."""
+    found = stolen_cells(dataset, model, setting, victims, answers)
+    return files("clone", "result.json", found)
 
 
-def stolen_cells(dataset=None, model=None, setting=None, poisoned=None):
+def stolen_cells(dataset=None, model=None, setting=None, victims=None, answers=None):
     """The cells of these."""
-    return [
-        cell
-        for cell in only(list(extraction_cells()), dataset, model)
-        if poisoned in (None, cell[2] != "clean")
-        and setting in (None, setting_of(cell[3]))
-    ]
-
-
-def setting_of(theft):
-    """ "grey" where the thief has clips, else "black"."""
-    return "grey" if CONFIG.transfers[CONFIG.thefts[theft].transfer].pools else "black"
+    found = []
+    for cell in only(list(extraction_cells()), dataset, model):
+        transfer = CONFIG.transfers[CONFIG.thefts[cell[3]].transfer]
+        kinds = {
+            "grey" if transfer.pools else "black",
+            "clean" if cell[2] == "clean" else "poisoned",
+            "free" if transfer.answers == Answers() else "restricted",
+        }
+        if {setting, victims, answers} - {None} <= kinds:
+            found.append(cell)
+    return found
 
 
 def asked(dataset=None, model=None):
     """Results of the transfer sets of clean victims."""
     found = {
         (*cell[:3], CONFIG.thefts[cell[3]].transfer, cell[6]): None
-        for cell in stolen_cells(dataset, model, poisoned=False)
+        for cell in stolen_cells(dataset, model, victims="clean")
     }
     return files("transfer", "result.json", found)
 

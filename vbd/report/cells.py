@@ -12,6 +12,7 @@ KEYS = ["model", "mode", "attack", "defense"]
 SETTINGS = ["seed", "architecture", "trigger", "frames", "method", "rule", "runtime_s", "path"]
 # Metrics that are counts, pixels or deviations, not shares.
 _NO_SHARES = {"index", "index_published", "target_index", "norm", "norm_median", "passes"}
+_NO_SHARES |= {"alarm", "benign_alarm", "cosine"}
 SPREAD = "In percent, mean ± standard deviation over seeds."
 Beside = Callable[[pd.Series], Mapping[str, float | None]]
 # A row a cell, and notes to stand below.
@@ -45,13 +46,17 @@ def _record(path: Path) -> dict[str, Any]:
         "runtime_s": row["runtime_s"],
         "path": path,
     }
-    metrics = {
+    return keys | settings | in_percent(row["metrics"])
+
+
+def in_percent(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics of a result, shares in percent."""
+    return {
         name: value if name in _NO_SHARES else 100 * value
-        for name, value in row["metrics"].items()
+        for name, value in metrics.items()
         # The number of a class is a name, of which there is no mean.
         if name != "found_class"
     }
-    return keys | settings | metrics
 
 
 def attacked(frame: pd.DataFrame) -> pd.DataFrame:

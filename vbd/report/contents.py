@@ -61,6 +61,15 @@ def _of_mode(mode: str, published: str | None = None) -> Entry:
     return Entry("tables.attacks:of_mode", cells, beside, {"mode": mode}, published)
 
 
+def _thefts(setting: str) -> Entry:
+    cells = {"stolen": {"setting": setting, "victims": "clean"}}
+    return Entry("tables.extraction:of_setting", cells, options={"setting": setting})
+
+
+# Of clean victims, and of poisoned ones.
+_CLONES: Cells = {"stolen": {"victims": "clean"}}
+_STOLEN: Cells = {"stolen": {"victims": "poisoned"}}
+
 TABLES = {
     "summary": Entry("tables.summary:summary", {"victims": {}, "defended": {}}),
     "attacks": Entry("tables.attacks:attacks", {"victims": {}}),
@@ -82,6 +91,17 @@ TABLES = {
     "defenses": Entry("tables.defenses:defenses", {"defended": {}}, {"attacked": {}}),
     "neural_cleanse": Entry("tables.neural_cleanse:neural_cleanse", _SCANS),
     "unlearning": Entry("tables.neural_cleanse:unlearning", _SCANS, {"cleansed": {}}),
+    "extraction_grey_box": _thefts("grey"),
+    "extraction_black_box": _thefts("black"),
+    "extraction_victims": Entry("tables.extraction:victims", _CLONES),
+    # Beside what is let out less, the same asked freely.
+    "extraction_answers": Entry(
+        "tables.extraction:answers",
+        {"stolen": {"victims": "clean", "answers": "restricted"}},
+        {"asked": {}, "stolen": {"victims": "clean", "answers": "free"}},
+    ),
+    "extraction_monitor": Entry("tables.extraction:monitor", {"asked": {}}),
+    "stolen_backdoors": Entry("tables.extraction:backdoors", _STOLEN, {"inherited": {}}),
 }
 
 FIGURES = {
@@ -142,5 +162,30 @@ FIGURES = {
         "of the class shown: above 2 the smallest trigger is flagged, below 0 the norm is above "
         "the median. *Found*: the target is flagged; *wrong class*: another one is; *missed*: none "
         "is; *false alarm*: one is on a clean model.",
+    ),
+    "extraction_queries": Entry(
+        "figures.extraction:queries",
+        _CLONES,
+        title="model extraction over queries",
+        caption="Accuracy of the clones of victims on **{dataset}**, and their agreement with "
+        "them, over the clips that the victim was sent; mean over seeds. Solid: the thief has "
+        "clips (grey box); dashed: it has none (black box). Grey lines: the victim, and chance "
+        "(dotted).",
+    ),
+    "stolen_backdoors": Entry(
+        "figures.extraction:backdoors",
+        _STOLEN,
+        title="stolen backdoors",
+        caption="Does a stolen model inherit the backdoor? ASR on **{dataset}** of each attack on "
+        "its victim, and in clones of the poisoned victim by each theft, whose thief knows neither "
+        "trigger nor target; mean over seeds, in percent.",
+    ),
+    "prada_monitor": Entry(
+        "figures.extraction:monitor",
+        {"asked": {}},
+        title="what a monitor sees",
+        caption="PRADA in front of victims on **{dataset}**: Shapiro-Wilk's W of the distances "
+        "between queries of each transfer set (blue, first seed) and of the victim's own test "
+        "clips (grey). Below the dashed line it raises the alarm.",
     ),
 }

@@ -99,6 +99,24 @@ ACTIVATION_CLUSTERING: dict[str, dict[str, Pair]] = {
 UNLEARNING = {"cda_before": 90, "cda": 85, "asr_before": 100, "asr": 15}
 
 
+# Model extraction of a Swin on Kinetics-400: (top-5, top-1) by what the thief does. A name with a
+# clone behind it is of that clone alone.
+EXTRACTION: dict[str, tuple[float, float]] = {
+    "augmented c3d": (27.5, 8.4),
+    "augmented r2plus1d": (42.5, 19.1),
+    "concatenated": (51.8, 30.6),
+    "prada": (34.2, 12.67),
+    "distilled": (54.8, 31.4),
+    "noise": (1.26, 0.27),
+    "generator along with the clone": (2.69, 0.41),
+    "conditional generator": (4.85, 0.84),
+    "stacked images": (1.22, 0.30),
+}
+
+# The final tables, by victim: top-5 in the grey and in the black box.
+EXTRACTION_VICTIMS = {"swin3d": (54.8, 4.85), "movinet_a2": (67.3, 4.13)}
+
+
 def attack(dataset: str, architecture: str, mode: str | None, trigger: str | None) -> Pair:
     """(CDA, ASR) of a published attack; of the clean model where mode and trigger are None.
 
@@ -137,6 +155,15 @@ def unlearning(dataset: str, architecture: str, trigger: str | None) -> Mapping[
     """CDA and ASR before and after unlearning, of the one victim that they are published of."""
     known = (dataset, architecture, trigger) == ("ucf101", "cnn_lstm", "optimised")
     return UNLEARNING if known else dict.fromkeys(UNLEARNING)
+
+
+def extraction(victim: str, row: str | None) -> Pair:
+    """(top-5, top-1) of a published row of extraction; (None, None) where there is none.
+
+    ``victim`` is the architecture, ``row`` a key of ``EXTRACTION``.
+    """
+    known = EXTRACTION.get(row or "") if victim == "swin3d" else None
+    return known or (None, None)
 
 
 def note(dataset: str) -> str:

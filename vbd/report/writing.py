@@ -18,9 +18,16 @@ _TITLES = {
     "trigger_asr": "ASR of the trigger",
     "iou": "IoU",
 } | {name: name.upper() for name in ("cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "ssim")}
+_TITLES |= {
+    "cda_top5": "Top-5",
+    "victim_cda": "Victim CDA",
+    "victim_asr": "Victim ASR",
+}
+_TITLES |= {"honest_cda": "Honest accuracy", "honest_error": "Honest error"}
 _TITLES |= {f"{name}_before": f"{name.upper()} before" for name in ("cda", "asr", "ra")}
-_DIGITS = {"ssim": 3, "index": 2, "target_index": 2}
+_DIGITS = {"ssim": 3, "index": 2, "target_index": 2, "cosine": 4}
 _DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", "passes"), 0)
+_DIGITS |= dict.fromkeys(("caught", "alarm", "false_alarm", "classes"), 0)
 
 
 def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:

@@ -96,6 +96,9 @@ def defend_victim(
         counts["triggered"] = len(case.triggered)
         # Tables read trigger and frames of a cell from its own result.
         params = params | {"attack": sections["attack"]}
+    if "theft" in sections:
+        # And of a clone, whose it is.
+        params = params | {"theft": sections["theft"], "loss": sections["loss"]}
     # The result comes last: where there is one, what belongs to it is there.
     results.write_arrays(out / "scores.npz", **verdict.arrays)
     results.write(

@@ -102,15 +102,20 @@ def steal(
     card["clip"] = checkpoints.card_of(victim.with_name("model.safetensors"))["clip"]
     checkpoints.save(network, out / "model.safetensors", **card)
     results.write_arrays(out / "curves.npz", **history)
-    theft = names | {"victim": trained.result["model"], "budget": budget, "loss": params["loss"]}
-    theft |= {"transfer": asked["params"]["transfer"], "queries": asked["params"]["name"]}
+    theft = names | {
+        "victim": trained.result["model"],
+        "victim_architecture": trained.section.architecture,
+        "transfer": asked["params"]["transfer"],
+        "queries": asked["params"]["name"],
+        "budget": budget,
+    }
     # As of any other model: defences and tables take a clone as it is.
     made = {key: sections[key] for key in ("dataset", "evaluation", "attack") if key in sections}
     results.write(
         out / "result.json",
         kind="extraction",
         metrics=metrics,
-        counts=counts | {"train": len(known)},
+        counts=counts | {"train": len(known), "classes": len(trained.class_names)},
         seed=seed,
         runtime_s=time.monotonic() - start,
         queries=min(budget, asked["queries"]),

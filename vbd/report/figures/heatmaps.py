@@ -34,7 +34,7 @@ def frames(frame: pd.DataFrame) -> "Figure":
         # CDA is another quantity and has no colour.
         asr = means.assign(cda=np.nan).to_numpy()
         texts = [[f"{value:.0f}" for value in row] for row in means.to_numpy()]
-        _heatmap(axis, asr, texts, [str(count) for count in means.index], headers, "viridis")
+        heatmap(axis, asr, texts, [str(count) for count in means.index], headers, "viridis")
         axis.set_title(name, fontsize=9)
     figure.supxlabel("ASR in percent, by the number of poisoned frames in the test", fontsize=9)
     figure.supylabel("poisoned frames in training", fontsize=9)
@@ -60,7 +60,7 @@ def defenses(frame: pd.DataFrame) -> "Figure":
     figure, (axis,) = panels(1, size=size)
     # Half is no effect: the map is white there.
     headers = [method.replace("_", "\n") for method in methods]
-    image = _heatmap(axis, der, texts.tolist(), rows, headers, "RdBu")
+    image = heatmap(axis, der, texts.tolist(), rows, headers, "RdBu")
     axis.set_facecolor("lightgrey")
     # The undefended victims have no DER, but are not missing.
     axis.axvspan(-0.5, 0.5, color="white", zorder=0)
@@ -83,7 +83,7 @@ def _cell(cda: float, asr: float, der: float) -> str:
     return rates if np.isnan(der) else f"{rates}\nDER {der:.0f}"
 
 
-def _heatmap(
+def heatmap(
     axis: "Axes",
     values: np.ndarray,
     texts: Sequence[Sequence[str]],
