@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import stolen
 import torch
 from PIL import Image
 
@@ -151,7 +152,7 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
             path = folder / str(number) / "result.json"
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(row | {"params": {"fusion": fusion} | sides}))
-    return found
+    return found | stolen.write(tmp_path_factory.mktemp("thefts"))
 
 
 VICTIM = ("baselines", "attacks")
@@ -166,6 +167,12 @@ INPUTS = dict.fromkeys(TABLES, VICTIM) | {
     "defenses": ("attacks", *METHODS, "neural_cleanse", "scans"),
     "neural_cleanse": CLEANSE,
     "unlearning": (*VICTIM, *CLEANSE),
+    "extraction_grey_box": ("clones",),
+    "extraction_black_box": ("clones",),
+    "extraction_victims": ("clones",),
+    "extraction_answers": ("transfers", "clones"),
+    "extraction_monitor": ("transfers",),
+    "stolen_backdoors": ("searched", "stolen"),
 }
 
 
@@ -188,6 +195,10 @@ DRAWN = {
     "defenses": (("attacks", *METHODS), 2),
     # Four panels a victim.
     "neural_cleanse": (CLEANSE, 4 * 5),
+    # Accuracy and agreement, a row a victim; a panel a transfer set.
+    "extraction_queries": (("clones",), 2 * 2),
+    "stolen_backdoors": (("stolen",), 1),
+    "prada_monitor": (("transfers",), 9 + 1),
 }
 
 
