@@ -267,8 +267,14 @@ def data_files():
     names = set(datasets())
     for theft in {cell[3] for cell in extraction_cells()}:
         names |= set(pools_at_hand(CONFIG.thefts[theft].transfer))
-    if "pretrain" in {CONFIG.models[model].init for model, _ in cells("models")}:
-        names.add(CONFIG.pretraining.dataset)
+    models = {model for model, _ in cells("models")} | {
+        clone for *_, clone, _, _ in extraction_cells()
+    }
+    names |= {
+        CONFIG.pretraining_of(model).dataset
+        for model in models
+        if CONFIG.models[model].init == "pretrain"
+    }
     sounds = {d for d, model, _ in cells("datasets", "models") if is_heard(model)}
     return [file_of("data", "clips.npy", dataset=name) for name in sorted(names)] + [
         file_of("data", "sound.npy", dataset=name) for name in sorted(sounds)

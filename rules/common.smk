@@ -47,6 +47,10 @@ except ConfigError as error:
     raise WorkflowError(str(error))
 
 
+# What of a model's section is not the model itself, and is told to its steps in other ways.
+BEYOND = ["init", "training", "pretraining"]
+
+
 def section(*path, without=()):
     """The checked section at path as JSON; what it leaves out does not re-run the step."""
     part = CONFIG
@@ -62,7 +66,7 @@ def step_params(wc, **sections):
     sections["dataset"] = section(
         "datasets", wc.dataset, without=[] if heard else ["sound_seconds"]
     )
-    sections["model"] = section("models", wc.model, without=["init", "training"])
+    sections["model"] = section("models", wc.model, without=BEYOND)
     sections["evaluation"] = section("evaluation", without=["video"] if heard else [])
     return json.dumps(sections)
 
@@ -70,6 +74,11 @@ def step_params(wc, **sections):
 def training(wc):
     """How the model of a step is trained."""
     return json.loads(CONFIG.training_of(wc.model).model_dump_json())
+
+
+def pretraining(wc):
+    """How the model of a step is pretrained."""
+    return json.loads(CONFIG.pretraining_of(wc.model).training.model_dump_json())
 
 
 def attack_params(wc, **changed):

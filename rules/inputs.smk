@@ -83,7 +83,7 @@ def initial(model):
     """The file that a model starts from: none for "scratch"."""
     init = CONFIG.models[model].init
     if init == "pretrain":
-        values = {"dataset": CONFIG.pretraining.dataset, "model": model}
+        values = {"dataset": CONFIG.pretraining_of(model).dataset, "model": model}
         return file_of("pretrained", "model.safetensors", **values)
     return [] if init == "scratch" else init
 
@@ -240,7 +240,7 @@ def query_params(wc):
     sections = {"transfer": section("transfers", _transfer(wc), without=["clone"])}
     clone = transfer_of(wc).clone
     if clone:
-        sections["model"] = section("models", clone, without=["init", "training"])
+        sections["model"] = section("models", clone, without=BEYOND)
         sections["training"] = json.loads(CONFIG.training_of(clone).model_dump_json())
     return json.dumps(sections)
 
@@ -250,7 +250,7 @@ def steal_params(wc):
     settings = CONFIG.training_of(wc.clone, wc.theft)
     return json.dumps(
         {
-            "model": section("models", wc.clone, without=["init", "training"]),
+            "model": section("models", wc.clone, without=BEYOND),
             "training": json.loads(settings.model_dump_json()),
             "loss": section("thefts", wc.theft, "loss"),
         }

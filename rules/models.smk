@@ -19,7 +19,7 @@ rule pretrain:
     resources:
         gpu=GPU,
     params:
-        p=lambda wc: step_params(wc, training=section("pretraining", "training")),
+        p=lambda wc: step_params(wc, training=pretraining(wc)),
     message:
         "pretraining {wildcards.model} on {wildcards.dataset}"
     shell:

@@ -3,7 +3,7 @@
 import difflib
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -26,6 +26,8 @@ from vbd.sections import (
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+Part = TypeVar("Part", bound=Section)
 
 
 class ConfigError(ValueError):
@@ -69,9 +71,13 @@ class Config(Section):
         own = [self.models[model].training]
         if theft is not None:
             own.append(self.thefts[theft].training)
-        # Only what is written there: a default must not undo what ``training`` says.
-        stated = {name: getattr(part, name) for part in own for name in part.model_fields_set}
-        return self.training.model_copy(update=stated)
+        return _stated(self.training, *own)
+
+    def pretraining_of(self, model: str) -> Pretraining:
+        """What ``init: pretrain`` is of a model: ``pretraining``, with what its section states."""
+        own = self.models[model].pretraining
+        training = _stated(self.pretraining.training, own.training)
+        return _stated(self.pretraining, own).model_copy(update={"training": training})
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
@@ -84,8 +90,11 @@ class Config(Section):
         for number, pair in enumerate(self.fusion):
             for kind in ("video", "audio"):
                 self._trained(f"fusion.{number}.{kind}", getattr(pair, kind), kind, pair.datasets)
-        if any(model.init == "pretrain" for model in self.models.values()):
-            _known("pretraining.dataset", self.pretraining.dataset, self.datasets)
+        for name, model in self.models.items():
+            stated = "dataset" in model.pretraining.model_fields_set
+            path = f"models.{name}.pretraining.dataset" if stated else "pretraining.dataset"
+            if model.init == "pretrain":
+                _known(path, self.pretraining_of(name).dataset, self.datasets)
         return self
 
     def _trained(self, path: str, model: str, modality: str, datasets: list[str]) -> None:
@@ -194,6 +203,13 @@ class Config(Section):
                 for attack in block.attacks:
                     _attack_fits(attack, self.attacks[attack], dataset, self.datasets[dataset])
         return self
+
+
+def _stated(whole: Part, *own: Part) -> Part:
+    """A section with what other ones state in its place."""
+    # Only what is written there: a default must not undo what the whole says.
+    stated = {name: getattr(part, name) for part in own for name in part.model_fields_set}
+    return whole.model_copy(update=stated)
 
 
 def _known(path: str, name: str, there: dict[str, Any]) -> None:

@@ -113,7 +113,9 @@ class Model(Section):
     """What it takes in: frames, or sound. Audio models meet audio attacks alone."""
     init: str = "pretrain"
     """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
-    # ``Config.training_of`` takes only what is stated: defaults here hide nothing.
+    # Of these two only what is stated is taken (``Config.training_of``): defaults hide nothing.
+    pretraining: Pretraining = Pretraining()
+    """What this model needs otherwise than ``pretraining`` says, for ``init: pretrain``."""
     training: Training = Training()
     """What this model needs otherwise than ``training`` says; what is left out stays as there."""
 

@@ -179,7 +179,7 @@ class _Record:
 
 
 def _sha256(batch: Tensor) -> str:
-    return hashlib.sha256(batch.cpu().contiguous().numpy()).hexdigest()
+    return hashlib.sha256(batch.cpu().contiguous().numpy().data).hexdigest()
 
 
 def _lines(log: Path) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,9 @@ from vbd.extraction.oracle import Oracle
 from vbd.extraction.sources import Kept, Source
 from vbd.files import replacing
 
+# In bytes: a gibibyte, of which a machine that trains a clone has several.
+_ROOM = 2**30
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransferSet:
@@ -44,6 +47,15 @@ class TransferSet:
         kept = self.asked <= budget
         parts = ("recipes", "answers", "truth", "asked")
         return replace(self, **{name: getattr(self, name)[kept] for name in parts})
+
+    def in_memory(self) -> TransferSet:
+        """The same with its clips made once, where they fit; else it makes them for each batch."""
+        size = len(self) * self.source.clips(self.recipes[:1]).numel() if len(self) else 0
+        if isinstance(self.source, Kept) or size > _ROOM:
+            return self
+        clips = [self.source.clips(part) for part in self.recipes.split(64)]
+        positions = torch.arange(len(self)).double()[:, None]
+        return replace(self, source=Kept(torch.cat(clips).numpy()), recipes=positions)
 
     def training_batch(
         self, positions: Tensor, generator: torch.Generator, device: torch.device

@@ -84,6 +84,8 @@ def steal(
     criterion = Criterion(Distillation(**params["loss"]))
     # Beside the declared outputs, which Snakemake deletes before the step starts.
     settings, resume = Training(**params["training"]), out / "resume.pt"
+    # Made once: turning clips takes as long as a small clone's training step.
+    known = known.in_memory()
     history = fit(network, known, settings, seed=seed, resume=resume, criterion=criterion)
     metrics, counts = evaluate(network, trained.test, trained.evaluation, trained.threat, seed)
     how: dict[str, Any] = {
