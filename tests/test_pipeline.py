@@ -201,6 +201,7 @@ def test_a_change_of_params_re_runs_its_cells(tree, changes, jobs):
                 "datasets": {"mine": {"reader": "folder", "root": "data/none"}},
                 "grid": [{"datasets": ["mine"], "models": ["i3d"], "attacks": ["badnet"]}],
                 "fusion": [],
+                "extraction": [],
             },
             ["datasets.mine.root", "data/none", "ln -s"],
         ),
@@ -218,7 +219,7 @@ def test_dvc_runs_the_stages_after_an_edit_of_the_code(tree):
     """Every stage hands the edit to Snakemake, which must not be left out of any."""
     with commented(tree / "vbd/defenses/activation_clustering.py"):
         said = sh(tree, "dvc", "repro", "--dry")
-    for stage in ("data", "models", "attacks", "defenses", "fusion", "report"):
+    for stage in ("data", "models", "attacks", "defenses", "fusion", "extraction", "report"):
         assert f"Running stage '{stage}'" in said
 
 
