@@ -44,6 +44,7 @@ rule data:
 rule models:
     input:
         victims=baselines(),
+        starts=clone_starts(),
 
 
 rule attacks:

@@ -230,6 +230,19 @@ def stolen_cells(dataset=None, model=None, setting=None, victims=None, answers=N
     return found
 
 
+def clones():
+    """The models that clones are, those that are trained while a method asks included."""
+    cells = list(extraction_cells())
+    asking = {CONFIG.transfers[CONFIG.thefts[cell[3]].transfer].clone for cell in cells}
+    return sorted({cell[4] for cell in cells} | asking - {None})
+
+
+def clone_starts():
+    """The weights that clones start from, where they are pretrained here."""
+    pretrained = [name for name in clones() if CONFIG.models[name].init == "pretrain"]
+    return [initial(name) for name in pretrained]
+
+
 def asked(dataset=None, model=None):
     """Results of the transfer sets of clean victims."""
     found = {
@@ -267,9 +280,7 @@ def data_files():
     names = set(datasets())
     for theft in {cell[3] for cell in extraction_cells()}:
         names |= set(pools_at_hand(CONFIG.thefts[theft].transfer))
-    models = {model for model, _ in cells("models")} | {
-        clone for *_, clone, _, _ in extraction_cells()
-    }
+    models = {model for model, _ in cells("models")} | set(clones())
     names |= {
         CONFIG.pretraining_of(model).dataset
         for model in models

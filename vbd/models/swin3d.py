@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from vbd.models.base import VideoClassifier
 
@@ -31,7 +31,9 @@ class Swin3D(VideoClassifier):
     of a window in tokens, (time, height, width). ``embed_dim`` is the channels of the first stage;
     ``depths`` and ``heads`` are the blocks, two or more in all, and the attention heads of each
     stage. The last block is left out of training with the probability ``stochastic_depth``, those
-    before it less often; ``dropout`` is of tokens and of what a block adds to them.
+    before it less often; ``dropout`` is of tokens and of what a block adds to them. ``spread``:
+    deviation of the initial weights of the blocks, where it is not to be torchvision's 0.02, with
+    which what a narrow one hands on almost vanishes.
 
     Checkpoints of torchvision and of the authors are taken by ``checkpoints.transfer``.
     """
@@ -49,6 +51,7 @@ class Swin3D(VideoClassifier):
         window: Sequence[int] = (8, 7, 7),
         dropout: float = 0.0,
         stochastic_depth: float = 0.1,
+        spread: float | None = None,
     ) -> None:
         # Here, as torchvision takes longer to import than a small model takes to train an epoch.
         from torchvision.models.video import SwinTransformer3d
@@ -65,6 +68,10 @@ class Swin3D(VideoClassifier):
             stochastic_depth_prob=stochastic_depth,
             num_classes=num_classes,
         )
+        if spread is not None:
+            for name, layer in self.net.named_modules():
+                if isinstance(layer, nn.Linear) and name != "head":
+                    nn.init.trunc_normal_(layer.weight, std=spread)
 
     def channels(self, clips: Tensor) -> Tensor:
         """Tokens (N, C) of the last stage, averaged over time and frame."""
