@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import nn
 
 from vbd import extraction, results
 from vbd.data.examples import Examples
+from vbd.device import choose
 from vbd.extraction.base import Scene
 from vbd.extraction.diagnosis import TrueGradient
 from vbd.extraction.losses import Criterion
@@ -76,47 +78,16 @@ def ask_victim(
             f"transfers.{name}.clone: the method {section.method} trains a clone while it asks: "
             "name one of models"
         )
-    dataset = Dataset(**trained.result["params"]["dataset"])
-    thief = at_hand(section.pools, clips.parent, dataset, foreign, share=section.share, seed=seed)
-    classes, test = len(trained.class_names), trained.test
+    test, answering = trained.test, probabilities(trained.network)
     if not isinstance(test, Examples):
         raise ValueError("extraction is for victims of frames, and this one takes in sound")
-    victims_answers, monitor = probabilities(trained.network), Prada()
-    truth, log = TrueGradient(victims_answers), _log(out, params, victim)
-    oracle = Oracle(
-        victims_answers,
-        budget=section.budget,
-        answers=section.answers,
-        log=log,
-        watch=monitor,
-        seed=seed,
-    )
-
-    def new_clone() -> nn.Module:
-        return untrained(Model(**params["model"]), classes, weights, seed).to(
-            next(trained.network.parameters()).device
-        )
-
-    def train(clone: nn.Module, known: TransferSet) -> None:
-        criterion = Criterion(Distillation())
-        settings = Training(**params["training"])
-        fit(clone, known, settings, seed=seed, resume=None, criterion=criterion)
-
-    found = method.ask(
-        Scene(
-            oracle=oracle,
-            shape=(dataset.frames, dataset.crop, dataset.crop),
-            classes=classes,
-            room=room(dataset),
-            pools=thief,
-            generator=generator(seed, "ask"),
-            clone=new_clone,
-            train=train,
-            observe=truth,
-        )
-    )
+    how: dict[str, Any] = {"budget": section.budget, "answers": section.answers, "seed": seed}
+    monitor, log = Prada(), _log(out, params, victim)
+    oracle, truth = Oracle(answering, log=log, watch=monitor, **how), TrueGradient(answering)
+    scene = _scene(oracle, trained, section, params, weights, clips.parent, foreign)
+    found = method.ask(replace(scene, observe=truth))
     runtime = time.monotonic() - start
-    users = honest(victims_answers, test, section.answers, seed)
+    users = honest(answering, test, section.answers, seed)
     metrics = of_answers(found) | users.metrics | {"alarm": float(monitor.alarm or 0)}
     if truth.cosines:
         metrics["cosine"] = sum(truth.cosines) / len(truth.cosines)
@@ -124,18 +95,50 @@ def ask_victim(
     curves = {"values": monitor.values, "benign": users.monitor.values, "cosines": truth.cosines}
     results.write_arrays(out / "monitor.npz", **curves)
     close(log, out / "queries.jsonl")
+    counts = {f"queries_{phase}": count for phase, count in sorted(oracle.by_phase.items())}
     results.write(
         out / "result.json",
         kind="transfer",
         metrics=metrics,
-        counts={f"queries_{phase}": count for phase, count in sorted(oracle.by_phase.items())}
-        | {f"pool_{pool.name}": len(pool) for pool in thief},
+        counts=counts | {f"pool_{pool.name}": len(pool) for pool in scene.pools},
         queries=oracle.spent,
         seed=seed,
         runtime_s=runtime,
         params={"name": name} | params,
-        device=next(trained.network.parameters()).device,
+        device=choose(),
         **{key: trained.result[key] for key in ("dataset", "model", "attack", "mode")},
+    )
+
+
+def _scene(
+    oracle: Oracle,
+    trained: Trained,
+    section: Transfer,
+    params: dict[str, Any],
+    weights: Path | None,
+    own: Path,
+    foreign: Mapping[str, Path],
+) -> Scene:
+    """What the thief has: the oracle, clips, and clones to train where its method does so."""
+    classes, seed = len(trained.class_names), trained.result["seed"]
+    dataset = Dataset(**trained.result["params"]["dataset"])
+
+    def new_clone() -> nn.Module:
+        return untrained(Model(**params["model"]), classes, weights, seed).to(choose())
+
+    def train(clone: nn.Module, known: TransferSet) -> None:
+        settings, criterion = Training(**params["training"]), Criterion(Distillation())
+        fit(clone, known, settings, seed=seed, resume=None, criterion=criterion)
+
+    return Scene(
+        oracle=oracle,
+        shape=(dataset.frames, dataset.crop, dataset.crop),
+        classes=classes,
+        room=room(dataset),
+        pools=at_hand(section.pools, own, dataset, foreign, share=section.share, seed=seed),
+        generator=generator(seed, "ask"),
+        clone=new_clone,
+        train=train,
     )
 
 

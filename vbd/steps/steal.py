@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from vbd import extraction, results
+from vbd.device import choose
 from vbd.extraction.losses import Criterion
 from vbd.extraction.pools import at_hand, folders, room
 from vbd.extraction.transfer import TransferSet
 from vbd.metrics import agreement
 from vbd.models import checkpoints
-from vbd.sections import Dataset, Distillation, Model, Training, Transfer
+from vbd.sections import Dataset, Distillation, Evaluation, Model, Training, Transfer
 from vbd.training import fit, predict
 from vbd.victims.evaluation import evaluate
 from vbd.victims.making import untrained
@@ -87,19 +90,7 @@ def steal(
     # Made once: turning clips takes as long as a small clone's training step.
     known = known.in_memory()
     history = fit(network, known, settings, seed=seed, resume=resume, criterion=criterion)
-    metrics, counts = evaluate(network, trained.test, trained.evaluation, trained.threat, seed)
-    how: dict[str, Any] = {
-        "seed": seed,
-        "views": trained.evaluation.views,
-        "crops": trained.evaluation.crops,
-    }
-    pair = [predict(one, trained.test, **how) for one in (network, trained.network)]
-    metrics |= {
-        "agreement": agreement(*pair),
-        "victim_cda": trained.result["metrics"]["cda"],
-    }
-    if trained.threat is not None:
-        metrics["victim_asr"] = trained.result["metrics"]["asr"]
+    metrics, counts = _compared(network, trained, seed)
     card = params["model"] | {"class_names": trained.class_names}
     card["clip"] = checkpoints.card_of(victim.with_name("model.safetensors"))["clip"]
     checkpoints.save(network, out / "model.safetensors", **card)
@@ -112,7 +103,8 @@ def steal(
         "budget": budget,
     }
     # As of any other model: defences and tables take a clone as it is.
-    made = {key: sections[key] for key in ("dataset", "evaluation", "attack") if key in sections}
+    made = {key: sections[key] for key in ("dataset", "attack") if key in sections}
+    made["evaluation"] = _evaluation(trained).model_dump()
     results.write(
         out / "result.json",
         kind="extraction",
@@ -122,13 +114,35 @@ def steal(
         runtime_s=time.monotonic() - start,
         queries=min(budget, asked["queries"]),
         params=params | made | {"theft": theft},
-        device=next(trained.network.parameters()).device,
+        device=choose(),
         dataset=trained.result["dataset"],
         model=names["clone"],
         attack=trained.result["attack"],
         mode=trained.result["mode"],
     )
     resume.unlink()
+
+
+def _evaluation(trained: Trained) -> Evaluation:
+    """As the victim was tested, on the clips alone that the attacker cuts."""
+    return Evaluation(views=trained.evaluation.views, crops=trained.evaluation.crops)
+
+
+def _compared(
+    clone: nn.Module, trained: Trained, seed: int
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Metrics and counts of a clone as of any model, and beside its victim."""
+    how = _evaluation(trained)
+    metrics, counts = evaluate(clone, trained.test, how, trained.threat, seed)
+    pair = [
+        predict(one, trained.test, seed=seed, views=how.views, crops=how.crops)
+        for one in (clone, trained.network)
+    ]
+    of_victim = trained.result["metrics"]
+    metrics |= {"agreement": agreement(*pair), "victim_cda": of_victim["cda"]}
+    if trained.threat is not None:
+        metrics["victim_asr"] = of_victim["asr"]
+    return metrics, counts
 
 
 def _known(
