@@ -42,7 +42,9 @@ rule steal:
         asked=lambda wc: asked_of(wc, "result.json"),
         transfer=lambda wc: asked_of(wc, "transfer.npz"),
         code=lambda wc: code(
-            "scripts/steal.py", query_code(wc), model_code(wc), clone_code(wc)
+            "scripts/steal.py",
+            *(query_code(wc), model_code(wc), clone_code(wc)),
+            *victims_trigger_code(wc),
         ),
     output:
         model=at("clone", "model.safetensors"),
@@ -75,7 +77,11 @@ use rule defend as defend_clone with:
         weights=clone_weights,
         victim=at("clone", "result.json"),
         model=at("clone", "model.safetensors"),
-        code=lambda wc: code("scripts/defend.py", defense_code(wc), clone_code(wc)),
+        code=lambda wc: code(
+            "scripts/defend.py",
+            *(defense_code(wc), clone_code(wc)),
+            *victims_trigger_code(wc),
+        ),
     output:
         result=at("inherited", "result.json"),
         scores=at("inherited", "scores.npz"),

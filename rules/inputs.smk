@@ -262,6 +262,12 @@ def query_code(wc):
     return method("extraction", transfer_of(wc).method)
 
 
+def victims_trigger_code(wc):
+    """The file of the trigger on a poisoned victim, none of a clean one."""
+    attack, _, mode = wc.victim.partition("/")
+    return [method("triggers", CONFIG.attacks[attack].trigger)] if mode else []
+
+
 def clone_code(wc):
     """The file of the clone's architecture."""
     return method("models", CONFIG.models[wc.clone].architecture)

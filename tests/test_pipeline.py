@@ -20,16 +20,18 @@ NOT_COPIED = ("results", "data", ".snakemake", ".git", ".venv", "dvc.lock")
 
 # The smoke preset: BadNet in two modes and video corruption on i3d, each against three defences;
 # BadNet on tsm, and once more on four poisoned frames; the optimised trigger on i3d against Neural
-# Cleanse; two attacks on sound, fused with i3d's static and natural ones.
+# Cleanse; two attacks on sound, fused with i3d's static and natural ones. Two thefts of the clean i3d,
+# with two budgets each, and one of its BadNet, whose clone Neural Cleanse looks into.
 REPORT = {"metrics": 1, "all": 1}
 VICTIMS = {"train": 3, "optimise": 1, "attack": 7, "ablate": 1, "defend": 10, "defend_clean": 1}
-# The training of three models, frames, STRIP, pruning, the defences, Neural Cleanse.
-CELLS = REPORT | VICTIMS | {"embed": 5, "embed_clean": 2, "fuse": 1, "figure": 8, "table": 13}
+VICTIMS |= {"query": 3, "steal": 5, "defend_clone": 1}
+# The training of three models, frames, STRIP, pruning, the defences, Neural Cleanse, three of thefts.
+CELLS = REPORT | VICTIMS | {"embed": 5, "embed_clean": 2, "fuse": 1, "figure": 11, "table": 18}
 # What a change of BadNet concerns: of the tables not those of the natural and the audio attacks.
 # Of the figures not those of Neural Cleanse and of the training of the audio model.
 ATTACK = REPORT | {"attack": 3, "ablate": 1, "defend": 6, "embed": 1, "fuse": 1}
-ATTACK |= {"figure": 6, "table": 9}
-TRIGGER = ATTACK | {"table": 10, "gallery": 1, "stealth": 1}  # and what shows the trigger itself
+ATTACK |= {"query": 1, "steal": 1, "defend_clone": 1, "figure": 7, "table": 10}
+TRIGGER = ATTACK | {"table": 11, "gallery": 1, "stealth": 1}  # and what shows the trigger itself
 DEFENSE = REPORT | {"defend": 3, "table": 3, "figure": 1}
 RESULT = "results/attacks/synthetic/i3d/badnet/static/seed0/result.json"
 METRICS = "results/report/default/synthetic/metrics.json"
@@ -183,7 +185,7 @@ def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
         # The pretrained weights and the gallery have no seed.
         ({"seeds": [0, 1]}, CELLS),
         # The optimised trigger is shown there.
-        ({"training": {"weight_decay": 0.3}}, CELLS | {"gallery": 1, "stealth": 1, "table": 14}),
+        ({"training": {"weight_decay": 0.3}}, CELLS | {"gallery": 1, "stealth": 1, "table": 19}),
     ],
     ids=["rate", "seeds", "training"],
 )
