@@ -95,8 +95,9 @@ def test_queries_of_an_iteration_are_those_of_the_papers(tmp_path, name, params,
 
 @pytest.mark.parametrize("name", ["maze", "dfme", "conditional_gan"])
 def test_the_same_seed_asks_the_same_and_spends_all(name):
-    method = get(name)(batch=4, width=4, noise=8)
-    budget = 3 * method.least() + 3
+    # So small that the first layer has one number a channel: it must not be left alone with one.
+    method = get(name)(batch=4, width=4, noise=8, factor=2)
+    budget = 3 * method.least() + 1
     one, again, other = (method.ask(scene(budget, seed)) for seed in (0, 0, 1))
     assert torch.equal(one.answers, again.answers)
     assert not torch.equal(one.answers, other.answers)
@@ -104,6 +105,14 @@ def test_the_same_seed_asks_the_same_and_spends_all(name):
     assert clips.dtype == torch.uint8 and clips.shape[1:] == (*SHAPE, 3)
     assert torch.allclose(by_colour(clips), one.answers, atol=0.02)
     assert one.asked[-1] == budget
+
+
+@pytest.mark.parametrize("name", ["maze", "dfme", "conditional_gan"])
+def test_a_batch_of_one_clip_is_refused_before_anything_is_asked(name):
+    here = scene(100)
+    with pytest.raises(ValueError, match="batch of 1 clips: a generator needs 2"):
+        get(name)(batch=1, width=4, noise=8).ask(here)
+    assert here.oracle.spent == 0
 
 
 def test_a_budget_of_less_than_two_batches_trains_no_conditional_generator():
@@ -126,9 +135,9 @@ def test_a_small_tensor_made_larger_gives_a_better_gradient():
 def test_the_conditional_generator_comes_to_be_taken_for_what_is_wanted():
     here = scene(600)
     found = get("conditional_gan")(batch=16, width=8, noise=16, generator_lr=5e-3).ask(here)
-    late = found.answers[-200:].argmax(1).bincount(minlength=3) / 200
-    # Each class was wanted as often.
-    assert (late > 0.2).all()
+    hits = found.answers.argmax(1) == torch.arange(600) % 3
+    # Chance is a third, half is five standard errors above it; six seeds gave 0.63 to 0.81.
+    assert hits[-200:].float().mean() > 0.5
     assert here.oracle.by_phase == {"generator": 288, "transfer": 312}
 
 

@@ -20,7 +20,8 @@ class ConditionalGAN(Method):
     dimensions as a clip has, tell next to nothing. Besides the wanted class it is rewarded where
     the surrogate's classes are evenly mixed over a batch. A share ``trained`` of the budget goes
     into that (phase "generator", from which a clone learns too), ``steps`` of both networks for
-    each batch.
+    each batch. Classes are wanted in turn: the clip i of the transfer set was made for i modulo
+    their number.
     """
 
     clone = True
@@ -60,34 +61,36 @@ class ConditionalGAN(Method):
             torch.optim.Adam(network.parameters(), rate)
             for network, rate in zip((surrogate, generator), self.rates, strict=True)
         ]
-        collector, known = Collector(scene.oracle), list[tuple[Tensor, Tensor]]()
+        collector = Collector(scene.oracle)
         rounds = max(1, int(self.trained * budget) // self.batch)
-        for _ in tqdm(range(rounds), "generator", disable=None, leave=False):
-            clips = self._generated(generator, scene, self.batch)
-            known.append((clips, collector.ask_clips(clips, phase="generator")))
+        for asked in tqdm(range(1, rounds + 1), "generator", disable=None, leave=False):
+            clips = self._generated(generator, scene, len(collector))
+            collector.ask_clips(clips, phase="generator")
             for _ in range(self.steps):
-                drawn = torch.randint(len(known), (1,), generator=scene.generator)
-                self._imitate(surrogate, steps[0], *known[int(drawn)])
+                drawn = torch.randint(asked, (1,), generator=scene.generator)
+                self._imitate(surrogate, steps[0], *collector.again(int(drawn)))
             for _ in range(self.steps):
                 self._aim(generator, surrogate, steps[1], scene)
         while count := min(self.batch, scene.oracle.left):
-            collector.ask_clips(self._generated(generator, scene, count))
+            clips = self._generated(generator, scene, len(collector))
+            collector.ask_clips(clips[:count])
         return collector.done()
 
-    def _generated(self, generator: Generator, scene: Scene, count: int) -> Tensor:
-        """Clips (count, T, H, W, 3), as many for each class, whatever it is taken for."""
-        generator.train()
-        noise = generator.draw(count, scene.generator)
-        labels = torch.randperm(count, generator=scene.generator) % scene.classes
+    def _generated(self, generator: Generator, scene: Scene, first: int) -> Tensor:
+        """A batch of clips (batch, T, H, W, 3), the first of them being number ``first`` of all."""
+        noise = generator.draw(self.batch, scene.generator)
+        # On from where the last batch ended: there may be more classes than clips in a batch.
+        labels = torch.arange(first, first + self.batch) % scene.classes
         with torch.no_grad():
             return generator.clips(generator(noise, labels.to(noise.device)))
 
     def _imitate(
         self, surrogate: nn.Module, step: torch.optim.Optimizer, clips: Tensor, answers: Tensor
     ) -> None:
+        device = next(surrogate.parameters()).device
         surrogate.train()
         step.zero_grad()
-        kl(surrogate(clips), answers).mean().backward()
+        kl(surrogate(clips.to(device)), answers.to(device)).mean().backward()
         step.step()
 
     def _aim(

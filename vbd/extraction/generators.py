@@ -55,6 +55,11 @@ class Generator(nn.Module):
         return (127.5 * (small.tanh() + 1)).permute(0, 2, 3, 4, 1)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Noise (``count``, ``noise``) on the device of the weights."""
+        """Noise (``count``, ``noise``) on the device of the weights.
+
+        Raises ValueError below two rows: layers normalise over them, and one tells no spread.
+        """
+        if count < 2:
+            raise ValueError(f"a batch of {count} clips: a generator needs 2 or more at once")
         noise = torch.randn(count, self.noise, generator=generator)
         return noise.to(self.first.weight.device)

@@ -101,18 +101,14 @@ class _Run:
         self.clone_steps = torch.optim.Adam(self.clone.parameters(), settings.clone_lr)
         self.steps = torch.optim.Adam(self.generator.parameters(), settings.generator_lr)
         self.collector = Collector(scene.oracle)
-        # Of the latest clips alone, as an experiment may ask about a million of them.
-        self.known: list[tuple[Tensor, Tensor]] = []
+        self.device, self.batches = device, 0
 
     def train_generator(self) -> None:
         """One step towards clips on which the clone's answers are further from the victim's."""
         self.clone.eval()
         at = self.generator(self.generator.draw(self.s.batch, self.scene.generator))
         clips = self.generator.clips(at).detach()
-        if self.s.reuse:
-            base = self._keep(clips, self.collector.ask_clips(clips, exact=True))
-        else:
-            base = self._answers(clips)
+        base = self._ask(clips, exact=True) if self.s.reuse else self._answers(clips)
         with torch.no_grad():
             slope = zeroth_order.gradient(
                 lambda point: self._apart(point),
@@ -134,30 +130,32 @@ class _Run:
         """One step of the clone on new clips, or on those that the generator was trained by."""
         if fresh:
             self.ask(self.s.batch)
-        self._learn(*self.known[-1])
+        self._learn(-1)
 
     def ask(self, count: int) -> None:
-        """Generate clips, ask about them and keep them."""
+        """Generate clips, ask about ``count`` of them and keep these."""
+        # A whole batch even for a few: they look as its statistics have it.
         with torch.no_grad():
-            noise = self.generator.draw(count, self.scene.generator)
+            noise = self.generator.draw(self.s.batch, self.scene.generator)
             clips = self.generator.clips(self.generator(noise))
-        self._keep(clips, self.collector.ask_clips(clips))
+        self._ask(clips[:count])
 
     def replay(self) -> None:
         """One step of the clone on a batch that was asked about before."""
-        drawn = torch.randint(len(self.known), (1,), generator=self.scene.generator)
-        self._learn(*self.known[int(drawn)])
+        latest = max(1, min(self.batches, self.s.replay // self.s.batch))
+        self._learn(-1 - int(torch.randint(latest, (1,), generator=self.scene.generator)))
 
-    def _learn(self, clips: Tensor, answers: Tensor) -> None:
+    def _learn(self, number: int) -> None:
+        """One step of the clone on the batch of that number."""
+        clips, answers = (part.to(self.device) for part in self.collector.again(number))
         self.clone.train()
         self.clone_steps.zero_grad()
         self.loss(self.clone(clips), answers).mean().backward()
         self.clone_steps.step()
 
-    def _keep(self, clips: Tensor, answers: Tensor) -> Tensor:
-        self.known.append((clips, answers))
-        del self.known[: -max(1, self.s.replay // self.s.batch)]
-        return answers
+    def _ask(self, clips: Tensor, *, exact: bool = False) -> Tensor:
+        self.batches += 1
+        return self.collector.ask_clips(clips, exact=exact)
 
     def _answers(self, clips: Tensor) -> Tensor:
         return understood(self.scene.oracle(clips, "probes"), self.scene.oracle.answers)

@@ -128,6 +128,14 @@ class Collector:
         self._pixels.append(pixels.cpu())
         return found
 
+    def again(self, number: int) -> tuple[Tensor, Tensor]:
+        """The clips (N, T, H, W, 3) uint8 of one call of ``ask_clips``, -1 the last; the answers.
+
+        Raises IndexError where there was no such call.
+        """
+        # No copy: ten thousand clips of full size are 48 GB as bytes, four times that as floats.
+        return self._pixels[number], self._rows[number][1]
+
     def _asked(
         self, clips: Tensor, recipes: Tensor, truth: Tensor, phase: str = "transfer"
     ) -> Tensor:
