@@ -1,4 +1,4 @@
-"""Tables of model extraction do not mix what is not alike; golden: test_report.py."""
+"""Tables and figures of model extraction do not mix what is not alike; golden: test_report.py."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,8 @@ import pytest
 import stolen
 
 from vbd.report import published, thefts
-from vbd.report.contents import TABLES
+from vbd.report.cells import read
+from vbd.report.contents import FIGURES, TABLES
 
 Results = dict[str, list[Path]]
 
@@ -140,3 +141,22 @@ def test_scans_of_clean_clones_are_no_verdict_on_stolen_backdoors(cells, tmp_pat
     scan = changed(cells["searched"][0], tmp_path / "clean", clean)
     table, _ = TABLES["stolen_backdoors"].make([scan, *cells["stolen"]], "ucf101")
     assert len(table) == 1 and "detected" not in table
+
+
+def test_attacks_on_two_models_have_rows_of_their_own_in_the_heatmap(cells, tmp_path):
+    def weaker(row: dict[str, Any]) -> None:
+        row["params"]["theft"]["victim"] = "other"
+        row["metrics"] |= {"asr": 0.1, "victim_asr": 0.5}
+
+    paths = [*cells["stolen"], changed(cells["stolen"][0], tmp_path / "other", weaker)]
+    (axis,) = FIGURES["stolen_backdoors"].make(read(paths)).axes
+    assert [text.get_text() for text in axis.texts] == ["99", "60", "50", "10"]
+    rows = [label.get_text() for label in axis.get_yticklabels()]
+    assert rows == ["swin badnet static", "other badnet static"]
+
+
+def test_no_two_thefts_are_drawn_alike(cells):
+    (panel, *_) = FIGURES["extraction_queries"].make(read(cells["clones"])).axes
+    lines = [line for line in panel.get_lines() if not str(line.get_label()).startswith("_")]
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+    assert len(lines) == len(looks) == len(stolen.THEFTS)
