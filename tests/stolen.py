@@ -28,6 +28,7 @@ THEFTS: list[tuple[Any, ...]] = [
     ("still", "affine", {"static": True}, [], {}, 0, "r2plus1d", 0.1),
     ("moving", "affine", {}, [], {}, 0, "r2plus1d", 0.5),
     ("maze", "maze", {}, [], {}, 0, "r2plus1d", 0.15),
+    ("blind_labels", "noise", {}, [], {"kind": "labels"}, 0, "r2plus1d", 0.08),
 ]
 SHARED = ("distilled", "moving")
 
@@ -36,7 +37,7 @@ def write(folder: Path) -> dict[str, list[Path]]:
     """Results by kind: ``clones``, of smaller budgets too, ``transfers``, ``stolen``, ``searched``.
 
     Two victims, the second with two thefts alone; two seeds of the first, whose monitor raises
-    the alarm in one of them.
+    the alarm in one of them, and one of whose runs asked some clips in vain.
     """
     found: dict[str, list[Path]] = {k: [] for k in ("clones", "transfers", "stolen", "searched")}
 
@@ -80,7 +81,8 @@ def write(folder: Path) -> dict[str, list[Path]]:
                     rates = {"asr": 0.6, "ra": 0.3, "victim_asr": 0.99}
                     kinds = {"kind": "extraction", "queries": 400}
                     result("stolen", **poisoned, **kinds, metrics=metrics | rates)
-                    verdict = {"detected": 1.0, "right_class": 1.0 - seed, "target_index": 2.5}
+                    verdict = {"detected": 1.0, "right_class": 1.0 - seed}
+                    verdict |= {"index": 2.5 + seed, "target_index": 2.5}
                     kinds = {"kind": "defense", "queries": 0, "defense": "neural_cleanse"}
                     result("searched", **poisoned | kinds, metrics=verdict)
                 if theft == "distilled" or clone == "c3d":
@@ -92,7 +94,7 @@ def write(folder: Path) -> dict[str, list[Path]]:
                 counts = {"queries_transfer": 400}
                 if theft == "maze":
                     metrics["cosine"] = 0.0123
-                    counts = {"queries_probes": 300, "queries_transfer": 100}
+                    counts = {"queries_probes": 300 + 8 * seed, "queries_transfer": 100 - 8 * seed}
                 path = result(
                     "transfers",
                     kind="transfer",

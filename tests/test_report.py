@@ -198,7 +198,7 @@ DRAWN = {
     # Accuracy and agreement, a row a victim; a panel a transfer set.
     "extraction_queries": (("clones",), 2 * 2),
     "stolen_backdoors": (("stolen",), 1),
-    "prada_monitor": (("transfers",), 9 + 1),
+    "prada_monitor": (("transfers",), 10 + 1),
 }
 
 

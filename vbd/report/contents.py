@@ -61,8 +61,12 @@ def _of_mode(mode: str, published: str | None = None) -> Entry:
     return Entry("tables.attacks:of_mode", cells, beside, {"mode": mode}, published)
 
 
+# Of clean victims that let out all that they computed.
+_FREE = {"stolen": {"victims": "clean", "answers": "free"}}
+
+
 def _thefts(setting: str) -> Entry:
-    cells = {"stolen": {"setting": setting, "victims": "clean"}}
+    cells = {"stolen": _FREE["stolen"] | {"setting": setting}}
     return Entry("tables.extraction:of_setting", cells, options={"setting": setting})
 
 
@@ -93,14 +97,14 @@ TABLES = {
     "unlearning": Entry("tables.neural_cleanse:unlearning", _SCANS, {"cleansed": {}}),
     "extraction_grey_box": _thefts("grey"),
     "extraction_black_box": _thefts("black"),
-    "extraction_victims": Entry("tables.extraction:victims", _CLONES),
+    "extraction_victims": Entry("tables.extraction:victims", _FREE),
     # Beside what is let out less, the same asked freely.
     "extraction_answers": Entry(
-        "tables.extraction:answers",
+        "tables.oracle:answers",
         {"stolen": {"victims": "clean", "answers": "restricted"}},
-        {"asked": {}, "stolen": {"victims": "clean", "answers": "free"}},
+        {"asked": {}, **_FREE},
     ),
-    "extraction_monitor": Entry("tables.extraction:monitor", {"asked": {}}),
+    "extraction_monitor": Entry("tables.oracle:monitor", {"asked": {}}),
     "stolen_backdoors": Entry("tables.extraction:backdoors", _STOLEN, {"inherited": {}}),
 }
 

@@ -113,8 +113,11 @@ EXTRACTION: dict[str, tuple[float, float]] = {
     "stacked images": (1.22, 0.30),
 }
 
-# The final tables, by victim: top-5 in the grey and in the black box.
-EXTRACTION_VICTIMS = {"swin3d": (54.8, 4.85), "movinet_a2": (67.3, 4.13)}
+# The final tables: top-5 by victim and setting.
+EXTRACTION_VICTIMS = {
+    "swin3d": {"grey": 54.8, "black": 4.85},
+    "movinet_a2": {"grey": 67.3, "black": 4.13},
+}
 
 
 def attack(dataset: str, architecture: str, mode: str | None, trigger: str | None) -> Pair:
@@ -164,6 +167,17 @@ def extraction(victim: str, row: str | None) -> Pair:
     """
     known = EXTRACTION.get(row or "") if victim == "swin3d" else None
     return known or (None, None)
+
+
+def extraction_final(victim: str, setting: str, row: str | None) -> float | None:
+    """Top-5 of the final clone of ``victim``, an architecture, in the grey or in the black box.
+
+    In the grey box that of thefts whose ``row`` is one with concatenated datasets alone; in the
+    black box, where the final clone's method is not clear, that of any.
+    """
+    if setting == "grey" and row not in ("concatenated", "distilled"):
+        return None
+    return EXTRACTION_VICTIMS.get(victim, {}).get(setting)
 
 
 def note(dataset: str) -> str:

@@ -1,5 +1,6 @@
 """Results of model extraction as one frame: who was robbed, how, and what came of it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,31 @@ _PUBLISHED = {
     "dfme": "generator along with the clone",
     "conditional_gan": "conditional generator",
 }
+# What the seeds of a cell have in common.
+_CELL = ["victim", "attack", "mode", "theft", "transfer", "clone", "budget", "defense"]
 
 
 def read(paths: Sequence[Path]) -> pd.DataFrame:
     """One row a result: of clones, of transfer sets, or of defences on clones, in their order.
 
     Shares are in percent. ``setting`` is grey where the thief has clips, else black; ``answers``
-    says in words what the victim lets out; ``row`` is the published row that the theft is.
+    says in words what the victim lets out, and ``alike`` is the same in thefts that differ in that
+    alone; ``row`` is the published row that the theft is. ``queries``, and ``phases`` in words, are
+    means over seeds: a run that was killed may have asked a batch in vain, and is no other cell.
     """
-    return pd.DataFrame([_record(path) for path in paths])
+    frame = pd.DataFrame([_record(path) for path in paths])
+    for _, cell in frame.groupby(_CELL, dropna=False):
+        frame.loc[cell.index, "queries"] = round(cell["queries"].mean())
+        frame.loc[cell.index, "phases"] = _phases(list(cell["phases"]))
+    return frame
+
+
+def clones(frame: pd.DataFrame) -> pd.DataFrame:
+    """The clones in a frame of ``read``, with ``ratio``: of their accuracy and the victim's."""
+    frame = frame[frame["theft"].notna() & frame["defense"].isna()]
+    # A victim at 0 has nothing to be compared with.
+    victim = frame["victim_cda"].where(frame["victim_cda"] > 0)
+    return frame.assign(ratio=100 * frame["cda"] / victim)
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -46,18 +63,28 @@ def _record(path: Path) -> dict[str, Any]:
         "whole": theft.get("budget", transfer["budget"]) == transfer["budget"],
         "seed": result["seed"],
         "queries": result["queries"],
-        "phases": ", ".join(
-            f"{name.removeprefix('queries_')} {count}"
+        "phases": {
+            name.removeprefix("queries_"): count
             for name, count in result["counts"].items()
             if name.startswith("queries_")
-        ),
+        },
+        "defense": result["defense"],
         "setting": "grey" if transfer["pools"] else "black",
         "answers": _words(transfer["answers"]),
+        "alike": json.dumps([transfer | {"answers": None}, params.get("loss")], sort_keys=True),
         "classes_known": result["counts"].get("classes"),
         "row": _row(transfer, params) if "model" in params else None,
         "path": path,
     }
     return names | in_percent(result["metrics"])
+
+
+def _phases(seeds: Sequence[Mapping[str, int]]) -> str:
+    """Mean queries by phase, in words: "probes 640, transfer 320"."""
+    # Not every seed has every phase: what a killed run found on record it did not ask again.
+    names = dict.fromkeys(name for counts in seeds for name in counts)
+    means = {name: sum(counts.get(name, 0) for counts in seeds) / len(seeds) for name in names}
+    return ", ".join(f"{name} {mean:.0f}" for name, mean in means.items())
 
 
 def _words(answers: Mapping[str, Any]) -> str:
@@ -77,10 +104,10 @@ def _row(transfer: Mapping[str, Any], params: Mapping[str, Any]) -> str | None:
     if _words(transfer["answers"]) != "probabilities":
         return None
     if transfer["method"] == "pool":
-        if params["loss"]["truth"]:
-            return "distilled"
         if len(transfer["pools"]) > 1:
-            return "concatenated"
+            return "distilled" if params["loss"]["truth"] else "concatenated"
+        if transfer["pools"] != ["target"] or params["loss"]["truth"]:
+            return None
         model = params["model"]
         return f"augmented {model['params'].get('kind', model['architecture'])}"
     if transfer["method"] == "affine":

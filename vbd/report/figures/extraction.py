@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vbd.report import thefts
+from vbd.report.cells import names as called
 from vbd.report.figures.heatmaps import heatmap
 from vbd.report.plotting import panels
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _STYLES = {"grey": "-", "black": "--"}
+# There are ten colours; the next ten thefts have them again, with another marker.
+_MARKERS = "os^Dv"
 # From here on PRADA lets traffic pass (Juuti et al. 2019).
 _LIMIT = 0.9
 
@@ -26,20 +29,23 @@ def queries(frame: pd.DataFrame) -> "Figure":
     frame = thefts.read(list(frame["path"]))
     found = list(frame.groupby("victim", sort=False))
     names = list(dict.fromkeys(zip(frame["theft"], frame["clone"], strict=True)))
-    colours = {name: f"C{number % 10}" for number, name in enumerate(names)}
+    looks = {
+        name: (f"C{number % 10}", _MARKERS[number // 10 % len(_MARKERS)])
+        for number, name in enumerate(names)
+    }
     figure, axes = panels(2 * len(found), size=(4.2, 3.2), columns=2, sharey=True)
     for number, (victim, cells) in enumerate(found):
         for axis, metric in zip(axes[2 * number :], ("cda", "agreement"), strict=False):
             for name, cell in cells.groupby(["theft", "clone"], sort=False):
                 means = cell.groupby("queries")[metric].mean()
-                style = _STYLES[cell["setting"].iloc[0]]
+                style, (colour, marker) = _STYLES[cell["setting"].iloc[0]], looks[name]
                 axis.plot(
                     means.index,
                     means,
                     style,
-                    color=colours[name],
+                    color=colour,
                     label=", ".join(name),
-                    marker="o",
+                    marker=marker,
                     markersize=4,
                     linewidth=1.2,
                 )
@@ -58,10 +64,13 @@ def queries(frame: pd.DataFrame) -> "Figure":
 
 
 def backdoors(frame: pd.DataFrame) -> "Figure":
-    """ASR of each attack on its victim and in every clone of it, in percent, mean over seeds."""
+    """ASR of each attack on its victim and in every clone of it, in percent, mean over seeds.
+
+    Where several models were attacked, each has rows of its own.
+    """
     frame = thefts.read(list(frame["path"]))
     frame = frame[frame["whole"] & frame["victim_asr"].notna()]
-    frame = frame.assign(name=frame["attack"] + " " + frame["mode"])
+    frame = frame.assign(name=called(frame, "victim"))
     rows = list(frame["name"].unique())
     frame = frame.assign(column=frame["theft"] + "\n" + frame["clone"])
     wide = frame.pivot_table(index="name", columns="column", values="asr", sort=False)
