@@ -39,6 +39,8 @@ rule steal:
         weights=clone_weights,
         victim=lambda wc: victim_of(wc, "result.json"),
         model=lambda wc: victim_of(wc, "model.safetensors"),
+        # How much of the ASR has a clone of the clean victim, which inherits nothing?
+        control=clean_clone,
         asked=lambda wc: asked_of(wc, "result.json"),
         transfer=lambda wc: asked_of(wc, "transfer.npz"),
         code=lambda wc: code(
@@ -66,7 +68,7 @@ rule steal:
         "python scripts/steal.py --params {params.p:q} --transfer {input.asked}"
         " --budget {wildcards.budget} --victim {input.victim} --clips {input.clips}"
         " --pools {params.pools:q} --triggered {input.triggered} --weights {input.weights}"
-        " --theft {wildcards.theft} --clone {wildcards.clone} --result {output.result} &> {log}"
+        " --control {input.control} --theft {wildcards.theft} --clone {wildcards.clone} --result {output.result} &> {log}"
 
 
 # A clone is a model like any other: does one find in it what it inherited?

@@ -229,6 +229,15 @@ def clone_weights(wc):
     return initial(wc.clone)
 
 
+def clean_clone(wc):
+    """The clone of the clean victim by the same theft, beside that of a poisoned one."""
+    if wc.victim == "clean":
+        return []
+    return file_of(
+        "clone", "model.safetensors", **dict(wc.items()) | {"victim": "clean"}
+    )
+
+
 def asking_weights(wc):
     """The file that a clone starts from which is trained while a method asks."""
     clone = transfer_of(wc).clone

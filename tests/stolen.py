@@ -78,7 +78,7 @@ def write(folder: Path) -> dict[str, list[Path]]:
                 if theft == "distilled" and victim == "swin":
                     poisoned = {"attack": "badnet", "mode": "static", "model": clone, "seed": seed}
                     poisoned |= {"params": sections | {"theft": named | {"budget": 400}}}
-                    rates = {"asr": 0.6, "ra": 0.3, "victim_asr": 0.99}
+                    rates = {"asr": 0.6, "ra": 0.3, "victim_asr": 0.99, "control_asr": 0.2}
                     kinds = {"kind": "extraction", "queries": 400}
                     result("stolen", **poisoned, **kinds, metrics=metrics | rates)
                     verdict = {"detected": 1.0, "right_class": 1.0 - seed}

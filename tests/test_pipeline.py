@@ -21,10 +21,11 @@ NOT_COPIED = ("results", "data", ".snakemake", ".git", ".venv", "dvc.lock")
 # The smoke preset: BadNet in two modes and video corruption on i3d, each against three defences;
 # BadNet on tsm, and once more on four poisoned frames; the optimised trigger on i3d against Neural
 # Cleanse; two attacks on sound, fused with i3d's static and natural ones. Two thefts of the clean
-# i3d, with two budgets each, and one of its BadNet, whose clone Neural Cleanse looks into.
+# i3d, with two budgets each, and one of its BadNet, whose clone Neural Cleanse looks into; with the clone
+# of the clean one beside it.
 REPORT = {"metrics": 1, "all": 1}
 VICTIMS = {"train": 3, "optimise": 1, "attack": 7, "ablate": 1, "defend": 10, "defend_clean": 1}
-VICTIMS |= {"query": 3, "steal": 5, "defend_clone": 1}
+VICTIMS |= {"query": 4, "steal": 6, "defend_clone": 1}
 # The training of three models, frames, STRIP, pruning, the defences, Neural Cleanse, and three of
 # thefts.
 CELLS = REPORT | VICTIMS | {"embed": 5, "embed_clean": 2, "fuse": 1, "figure": 11, "table": 18}

@@ -150,7 +150,7 @@ def test_attacks_on_two_models_have_rows_of_their_own_in_the_heatmap(cells, tmp_
 
     paths = [*cells["stolen"], changed(cells["stolen"][0], tmp_path / "other", weaker)]
     (axis,) = FIGURES["stolen_backdoors"].make(read(paths)).axes
-    assert [text.get_text() for text in axis.texts] == ["99", "60", "50", "10"]
+    assert [text.get_text() for text in axis.texts] == ["99", "20", "60", "50", "20", "10"]
     rows = [label.get_text() for label in axis.get_yticklabels()]
     assert rows == ["swin badnet static", "other badnet static"]
 

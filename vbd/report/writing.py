@@ -22,6 +22,7 @@ _TITLES |= {
     "cda_top5": "Top-5",
     "victim_cda": "Victim CDA",
     "victim_asr": "Victim ASR",
+    "control_asr": "Control ASR",
 }
 _TITLES |= {"honest_cda": "Honest accuracy", "honest_error": "Honest error"}
 _TITLES |= {f"{name}_before": f"{name.upper()} before" for name in ("cda", "asr", "ra")}

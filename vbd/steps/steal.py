@@ -37,6 +37,8 @@ def main() -> None:
     stored = "the clips with the victim's trigger, of a stored attack"
     parser.add_argument("--triggered", type=Path, nargs="?", help=stored)
     parser.add_argument("--weights", type=Path, nargs="?", help="file to start from, else scratch")
+    control = "the same theft's clone of the clean victim, to try a poisoned one's trigger on"
+    parser.add_argument("--control", type=Path, nargs="?", help=control)
     parser.add_argument("--theft", required=True, help="name of the theft, for the result")
     parser.add_argument("--clone", required=True, help="name of the clone's model, likewise")
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")
@@ -50,6 +52,7 @@ def main() -> None:
         foreign=folders(args.pools),
         triggered=args.triggered,
         weights=args.weights,
+        control=args.control,
         names={"theft": args.theft, "clone": args.clone},
         out=args.result.parent,
     )
@@ -65,13 +68,15 @@ def steal(
     foreign: Mapping[str, Path],
     triggered: Path | None,
     weights: Path | None,
+    control: Path | None = None,
     names: dict[str, str],
     out: Path,
 ) -> None:
     """Train a clone on the first ``budget`` queries of ``transfer``; write model and result.
 
     The victim is not asked any more, only compared with: accuracy of both on the test clips, their
-    agreement and, of a poisoned victim, the ASR that the clone inherits. A run that was killed goes
+    agreement and, of a poisoned victim, the ASR that the clone inherits; ``control``, the weights
+    of a clone of the clean victim, says how much of that any clone has. A run that was killed goes
     on. Raises ValueError where none of the first ``budget`` queries is in the transfer set.
     """
     start = time.monotonic()
@@ -91,6 +96,11 @@ def steal(
     known = known.in_memory()
     history = fit(network, known, settings, seed=seed, resume=resume, criterion=criterion)
     metrics, counts = _compared(network, trained, seed)
+    if control is not None:
+        clean, _ = checkpoints.load(control)
+        how = _evaluation(trained)
+        figures, _ = evaluate(clean.to(choose()), trained.test, how, trained.threat, seed)
+        metrics["control_asr"] = figures["asr"]
     card = params["model"] | {"class_names": trained.class_names}
     card["clip"] = checkpoints.card_of(victim.with_name("model.safetensors"))["clip"]
     checkpoints.save(network, out / "model.safetensors", **card)

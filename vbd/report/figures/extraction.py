@@ -75,6 +75,8 @@ def backdoors(frame: pd.DataFrame) -> "Figure":
     frame = frame.assign(column=frame["theft"] + "\n" + frame["clone"])
     wide = frame.pivot_table(index="name", columns="column", values="asr", sort=False)
     wide.insert(0, "the victim", frame.groupby("name")["victim_asr"].mean())
+    # On clones of the clean victim: what is no higher than this is not inherited.
+    wide.insert(1, "clean clones", frame.groupby("name")["control_asr"].mean())
     wide = wide.loc[rows]
     texts = [["-" if np.isnan(v) else f"{v:.0f}" for v in row] for row in wide.to_numpy()]
     size = (1.1 * wide.shape[1] + 2, 0.4 * len(rows) + 1)

@@ -54,12 +54,13 @@ def backdoors(paths: Sequence[Path], dataset: str) -> Table:
     both = read(paths)
     both = both[both["attack"].notna() & both["whole"]]
     scans, frame = both[both["defense"].notna()], clones(both)
-    metrics = ["victim_cda", "victim_asr", "cda", "agreement", "asr", "ra"]
+    metrics = ["victim_cda", "victim_asr", "cda", "agreement", "asr", "control_asr", "ra"]
     keys = ["victim", "attack", "mode", "theft", "method", "clone", "queries"]
     notes = [
         SPREAD,
         "The thief knows neither trigger nor target. ASR and RA of the clone: the victim's own "
-        "trigger on the same test clips.",
+        "trigger on the same test clips; control ASR: of it on the same theft's clone of the clean "
+        "victim, which has nothing to inherit.",
     ]
     if len(scans):
         cell = ["victim", "attack", "mode", "theft", "clone", "budget", "seed"]
