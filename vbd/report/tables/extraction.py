@@ -21,7 +21,7 @@ _PUBLISHED = (
     "frames, labels drawn with Gumbel noise and missed queries are behind these figures: an order, "
     "not values."
 )
-_DASH = "-: no such row published."
+_DASH = "-: no such row published; no ratio to a victim that is never right."
 
 
 def of_setting(paths: Sequence[Path], dataset: str, *, setting: str) -> Table:
