@@ -37,11 +37,16 @@ def read(paths: Sequence[Path]) -> pd.DataFrame:
 
 
 def clones(frame: pd.DataFrame) -> pd.DataFrame:
-    """The clones in a frame of ``read``, with ``ratio``: of their accuracy and the victim's."""
+    """The clones in a frame of ``read``, with ``ratio``: of their accuracy and the victim's.
+
+    ``top1`` and ``top5`` are ``cda`` and ``cda_top5``, as one says where no attack is looked at.
+    """
     frame = frame[frame["theft"].notna() & frame["defense"].isna()]
     # A victim at 0 has nothing to be compared with.
     victim = frame["victim_cda"].where(frame["victim_cda"] > 0)
-    return frame.assign(ratio=100 * frame["cda"] / victim)
+    return frame.assign(
+        ratio=100 * frame["cda"] / victim, top1=frame["cda"], top5=frame["cda_top5"]
+    )
 
 
 def _record(path: Path) -> dict[str, Any]:

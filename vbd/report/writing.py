@@ -19,7 +19,8 @@ _TITLES = {
     "iou": "IoU",
 } | {name: name.upper() for name in ("cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "ssim")}
 _TITLES |= {
-    "cda_top5": "Top-5",
+    "top1": "Top-1",
+    "top5": "Top-5",
     "victim_cda": "Victim CDA",
     "victim_asr": "Victim ASR",
     "control_asr": "Control ASR",

@@ -26,6 +26,8 @@ def queries(frame: pd.DataFrame) -> "Figure":
     Mean over seeds; solid with clips (grey box), dashed without (black box). The grey lines are the
     victim and chance.
     """
+    from matplotlib.ticker import LogFormatter
+
     frame = thefts.read(list(frame["path"]))
     found = list(frame.groupby("victim", sort=False))
     names = list(dict.fromkeys(zip(frame["theft"], frame["clone"], strict=True)))
@@ -56,6 +58,9 @@ def queries(frame: pd.DataFrame) -> "Figure":
             title = "accuracy (line: the victim)" if metric == "cda" else "agreement"
             axis.set_title(f"{victim}: {title}", fontsize=9)
             axis.set(xscale="log", ylim=(0, 104), xlabel="queries", ylabel="percent")
+            # 200, not 2 × 10²: budgets are often less than a power of ten apart.
+            for formatted in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+                formatted(LogFormatter())
     # Not every victim meets every theft: each line of any panel is named, once.
     lines = {str(line.get_label()): line for axis in axes for line in axis.get_lines()}
     shown = {text: line for text, line in lines.items() if not text.startswith("_")}
@@ -95,12 +100,16 @@ def monitor(frame: pd.DataFrame) -> "Figure":
     frame = thefts.read(list(frame["path"])).drop_duplicates(["victim", "transfer"])
     figure, axes = panels(len(frame), size=(2.3, 2.0), sharey=True)
     for axis, (_, cell) in zip(axes, frame.iterrows(), strict=True):
+        last = cell["queries"]
         with np.load(cell["path"].with_name("monitor.npz")) as arrays:
             for name, colour in (("benign", "darkgrey"), ("values", "C0")):
                 # Fewer than a hundred distances are not tested: an empty line.
                 curve = arrays[name].reshape(-1, 2)
                 axis.plot(curve[:, 0], curve[:, 1], color=colour, linewidth=1.2)
+                last = max([last, *curve[-1:, 0]])
         axis.axhline(_LIMIT, color="black", linewidth=1, linestyle="--")
+        # The whole traffic, also where it is too short to be tested.
+        axis.set_xlim(0, last)
         said = f"alarm at {cell['alarm']:.0f}" if cell["alarm"] else "no alarm"
         axis.set_title(f"{cell['transfer']}, {cell['victim']}\n{said}", fontsize=8)
         axis.tick_params(labelsize=7)

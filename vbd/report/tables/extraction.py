@@ -9,7 +9,7 @@ from vbd.report import published
 from vbd.report.cells import SPREAD, Table, summarise
 from vbd.report.thefts import clones, read
 
-_RATES = ["cda_top5", "cda", "agreement", "ratio"]
+_RATES = ["top5", "top1", "agreement", "ratio"]
 NOTES = [
     SPREAD,
     "Top-5 and top-1 on the true labels of the test clips; agreement: share of them that clone and "
@@ -21,7 +21,7 @@ _PUBLISHED = (
     "frames, labels drawn with Gumbel noise and missed queries are behind these figures: an order, "
     "not values."
 )
-_DASH = "-: no such row published."
+_DASH = "-: no such row published; no ratio to a victim that is never right."
 
 
 def of_setting(paths: Sequence[Path], dataset: str, *, setting: str) -> Table:
@@ -86,9 +86,9 @@ def _freely(paths: Sequence[Path]) -> pd.DataFrame:
 
 def _rows(row: pd.Series) -> dict[str, float | None]:
     figures = published.extraction(row["victim_architecture"], row["row"])
-    return dict(zip(("cda_top5", "cda"), figures, strict=True))
+    return dict(zip(("top5", "top1"), figures, strict=True))
 
 
 def _final(row: pd.Series) -> dict[str, float | None]:
     found = published.extraction_final(row["victim_architecture"], row["setting"], row["row"])
-    return {"cda_top5": found}
+    return {"top5": found}

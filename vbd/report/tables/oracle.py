@@ -21,7 +21,7 @@ def answers(paths: Sequence[Path], dataset: str) -> Table:
     frame = frame.drop(columns=honest, errors="ignore").assign(
         **{name: asked[name].reindex(at).to_numpy() for name in honest}
     )
-    metrics = ["cda", "agreement", "ratio", *honest]
+    metrics = ["top1", "agreement", "ratio", *honest]
     table = summarise(frame, metrics, keys=["victim", "answers", "theft", "clone", "queries"])
     users = (
         "Honest: accuracy of what a user is answered about test clips, and its mean total "
