@@ -21,8 +21,8 @@ NOT_COPIED = ("results", "data", ".snakemake", ".git", ".venv", "dvc.lock")
 # The smoke preset: BadNet in two modes and video corruption on i3d, each against three defences;
 # BadNet on tsm, and once more on four poisoned frames; the optimised trigger on i3d against Neural
 # Cleanse; two attacks on sound, fused with i3d's static and natural ones. Two thefts of the clean
-# i3d, with two budgets each, and one of its BadNet, whose clone Neural Cleanse looks into; the clone
-# of the clean one is made beside it.
+# i3d, with two budgets each, and one of its BadNet, whose clone Neural Cleanse looks into; beside
+# it the clone of the clean one.
 REPORT = {"metrics": 1, "all": 1}
 VICTIMS = {"train": 3, "optimise": 1, "attack": 7, "ablate": 1, "defend": 10, "defend_clean": 1}
 VICTIMS |= {"query": 4, "steal": 6, "defend_clone": 1}
