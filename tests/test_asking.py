@@ -15,9 +15,10 @@ from vbd.extraction.bandit import Bandit, Rewards
 from vbd.extraction.base import Scene
 from vbd.extraction.knockoff import actions
 from vbd.extraction.losses import Criterion, kl
-from vbd.extraction.oracle import Oracle, spent
+from vbd.extraction.oracle import Oracle
 from vbd.extraction.pool import PoolQueries
 from vbd.extraction.prada import uphill
+from vbd.extraction.record import spent
 from vbd.extraction.sources import Pool
 from vbd.extraction.transfer import TransferSet
 from vbd.models import build

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from vbd.extraction import get, zeroth_order
 from vbd.extraction.base import Scene
 from vbd.extraction.diagnosis import TrueGradient
-from vbd.extraction.oracle import Oracle, spent
+from vbd.extraction.oracle import Oracle
+from vbd.extraction.record import spent
 
 SHAPE = (4, 8, 8)
 

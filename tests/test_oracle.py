@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from vbd.extraction.answers import let_out, understood
-from vbd.extraction.oracle import BudgetExceeded, Oracle, close, probabilities, spent
+from vbd.extraction.oracle import BudgetExceeded, Oracle, probabilities
+from vbd.extraction.record import close, spent
 from vbd.sections import Answers
 
 PROBABILITIES = torch.tensor([[0.62, 0.27, 0.08, 0.03], [0.04, 0.06, 0.35, 0.55]])
@@ -173,6 +174,10 @@ def test_a_question_that_a_kill_left_without_an_answer_stays_counted(tmp_path):
     assert again.left == 16
     again(clips(8))
     assert again.spent == 12 and again.asked == 8
+    # After one more kill nothing is asked a third time.
+    third = Oracle(victim, budget=20, log=log, batch_size=4)
+    third(clips(12))
+    assert third.spent == victim.seen == 16
 
 
 def test_answers_to_other_questions_are_not_taken_up(tmp_path):

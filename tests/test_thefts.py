@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vbd import results
-from vbd.extraction import oracle
+from vbd.extraction.record import spent
 from vbd.models import checkpoints
 from vbd.steps import query, steal
 from vbd.steps.defend import defend_victim
@@ -80,7 +80,7 @@ def asked(victim, store_folder, tmp_path_factory) -> Path:
 def test_the_queries_of_the_result_are_those_of_the_log(asked):
     result = results.read(asked / "result.json")
     assert result["kind"] == "transfer" and result["queries"] == 70
-    assert oracle.spent(asked / "queries.jsonl") == {"transfer": 70}
+    assert spent(asked / "queries.jsonl") == {"transfer": 70}
     assert result["counts"] == {"queries_transfer": 70, "pool_target": 12, "pool_more": 42}
     assert not list(asked.glob("resume*"))
     assert json.loads((asked / "queries.jsonl").read_text().splitlines()[0])["clips"] == 64

@@ -1,20 +1,15 @@
 """The one door to a victim: it counts what is asked, refuses beyond the budget, and keeps a log."""
 
-import hashlib
-import json
-from base64 import b64decode, b64encode
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vbd.extraction.answers import let_out
-from vbd.files import replacing
+from vbd.extraction.record import Record, spent
 from vbd.sections import Answers
 from vbd.seeds import generator
 
@@ -57,7 +52,7 @@ class Oracle:
         _VICTIMS[self] = victim
         self.budget, self.answers = budget, answers or Answers()
         self.watch, self.seed, self.batch_size = watch, seed, batch_size
-        self._record = _Record(log) if log else None
+        self._record = Record(log) if log else None
         self.by_phase = Counter(spent(log) if log else {})
         # Where a run is that asks again what one before it has asked.
         self.asked = 0
@@ -129,79 +124,6 @@ class Oracle:
             f"{tuple(values.shape)} such as {values.flatten()[:4].tolist()}: is a softmax missing? "
             f"{self.spent} clips of the budget of {self.budget} were spent"
         )
-
-
-class _Record:
-    """Questions and answers in a file, and those of a run before this one that hold again."""
-
-    def __init__(self, log: Path) -> None:
-        self.log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and not (text := log.read_text()).endswith("\n"):
-            # Half a line, as a kill leaves it: what is written next must not be glued to it.
-            log.write_text(text[: text.rfind("\n") + 1])
-        self._known: deque[dict[str, Any]] = deque()
-        for line in _lines(log):
-            if "answers" in line:
-                self._known[-1] |= line
-            else:
-                self._known.append(line)
-
-    @property
-    def answered(self) -> int:
-        """Clips whose answers are on record and were not yet asked for again."""
-        return sum(line["clips"] for line in self._known if "answers" in line)
-
-    def again(self, batch: Tensor, phase: str) -> Tensor | None:
-        """The answers on record to ``batch``, None where it was not asked at this point."""
-        if not self._known:
-            return None
-        line = self._known.popleft()
-        if "answers" in line and (line["phase"], line["sha256"]) == (phase, _sha256(batch)):
-            values = np.frombuffer(b64decode(line["answers"]), np.float32)
-            return torch.from_numpy(values.copy()).view(len(batch), -1)
-        # Other questions from here on: what stands behind belongs to another run.
-        if "answers" in line:
-            self._known.clear()
-        return None
-
-    def question(self, batch: Tensor, phase: str) -> None:
-        """Note what is about to be asked."""
-        self._append({"phase": phase, "clips": len(batch), "sha256": _sha256(batch)})
-
-    def answer(self, seen: Tensor) -> None:
-        """Note what was answered."""
-        self._append({"answers": b64encode(seen.cpu().numpy().tobytes()).decode()})
-
-    def _append(self, line: dict[str, Any]) -> None:
-        with self.log.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-
-
-def _sha256(batch: Tensor) -> str:
-    return hashlib.sha256(batch.cpu().contiguous().numpy().data).hexdigest()
-
-
-def _lines(log: Path) -> Iterator[dict[str, Any]]:
-    """The entries of a log."""
-    return map(json.loads, log.read_text().splitlines() if log.exists() else [])
-
-
-def spent(log: Path) -> dict[str, int]:
-    """Clips by phase in the log of an oracle, none where there is no such file."""
-    counts: Counter[str] = Counter()
-    for line in _lines(log):
-        if "phase" in line:
-            counts[line["phase"]] += line["clips"]
-    return dict(counts)
-
-
-def close(log: Path, out: Path) -> None:
-    """Move ``log`` to ``out`` without the answers, which a transfer set holds."""
-    with replacing(out) as temporary:
-        lines = [json.dumps(line) for line in _lines(log) if "phase" in line]
-        temporary.write_text("\n".join(lines) + "\n")
-    log.unlink()
 
 
 def probabilities(model: nn.Module) -> Victim:

@@ -19,8 +19,9 @@ from vbd.extraction.diagnosis import TrueGradient
 from vbd.extraction.losses import Criterion
 from vbd.extraction.measures import honest, of_answers
 from vbd.extraction.monitor import Prada
-from vbd.extraction.oracle import Oracle, close, probabilities
+from vbd.extraction.oracle import Oracle, probabilities
 from vbd.extraction.pools import at_hand, folders, room
+from vbd.extraction.record import close
 from vbd.extraction.transfer import TransferSet
 from vbd.sections import Dataset, Distillation, Model, Training, Transfer
 from vbd.seeds import generator, number
