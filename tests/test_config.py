@@ -69,6 +69,19 @@ def test_a_model_is_trained_as_its_own_section_says_and_else_as_all_are():
     assert config.training_of("tsm") == config.training
 
 
+def test_a_clone_is_trained_as_its_theft_says_and_pretrained_as_its_model_says():
+    own = {"dataset": "synthetic_objects", "training": {"epochs": 2}}
+    models = {"r3d": {"architecture": "r3d", "pretraining": own, "training": {"lr": 0.5}}}
+    thefts = {"noise": {"transfer": "noise", "training": {"epochs": 7}}}
+    config = check({**BASE, "models": BASE["models"] | models, "thefts": BASE["thefts"] | thefts})
+    changed = {"lr": 0.5, "epochs": 7}
+    assert config.training_of("r3d", "noise") == config.training.model_copy(update=changed)
+    found = config.pretraining_of("r3d")
+    assert found.dataset == "synthetic_objects" and found.training.epochs == 2
+    assert found.training.lr == config.pretraining.training.lr
+    assert config.pretraining_of("tsm") == config.pretraining
+
+
 @pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_preset_is_valid(preset):
     values = copy.deepcopy(BASE)
