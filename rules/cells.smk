@@ -1,4 +1,5 @@
 # The cells that params.yaml names, and the results that they leave.
+from functools import cache
 from itertools import product
 
 from vbd.report.contents import FIGURES, TABLES
@@ -30,6 +31,12 @@ def attack_cells(*more):
                 if block.modes is None or mode in block.modes:
                     found |= {(*cell, attack, mode, *r): None for r in product(*rest)}
     return list(found)
+
+
+@cache
+def attacked_models():
+    """The models that the grid attacks on any dataset."""
+    return {cell[1] for cell in attack_cells()}
 
 
 def ablation_cells():
@@ -137,10 +144,14 @@ def uses(defense, method):
 # Their results, by kind: contents.py says which of them a table or figure is made from -----------
 
 
-def baselines(dataset=None, model=None, modality=None):
-    """Results of the clean models: of a dataset, a model, those that see or those that hear."""
+def baselines(dataset=None, model=None, mode=None):
+    """Results of the clean models: of a dataset, a model, those that are attacked in a mode."""
     found = only(cells("datasets", "models"), dataset, model)
-    chosen = [c for c in found if modality in (None, CONFIG.models[c[1]].modality)]
+    chosen = [
+        cell
+        for cell in found
+        if mode is None or only(attack_cells(), *cell[:2], None, mode)
+    ]
     return files("baseline", "result.json", chosen)
 
 

@@ -12,8 +12,8 @@ rule pretrain:
         curves=at("pretrained", "curves.npz"),
     log:
         log_of("pretrained"),
-    # First of all: every other step on frames waits for it.
-    priority: 1
+    # Before all that starts from it.
+    priority: leads_to_first
     # Many small models side by side are faster than one on all cores; README says how to change it.
     threads: 1
     resources:

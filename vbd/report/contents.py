@@ -56,8 +56,8 @@ _SCANS: Cells = {"scanned": {}, "defended": {"method": "neural_cleanse"}}
 
 def _of_mode(mode: str, published: str | None = None) -> Entry:
     cells = {"attacked": {"mode": mode}}
-    # A table of frames must not wait for the models of sound.
-    beside = {"baselines": {"modality": "audio" if mode == "audio" else "video"}}
+    # Not of other models: a table of frames must not wait for those of sound or of extraction.
+    beside = {"baselines": {"mode": mode}}
     return Entry("tables.attacks:of_mode", cells, beside, {"mode": mode}, published)
 
 
