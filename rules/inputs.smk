@@ -90,13 +90,17 @@ def initial(model):
 
 def triggered(wc):
     """The clips with the trigger, of an attack that keeps them on disk."""
-    # Of a theft, the attack on its victim.
-    attack, _, mode = (
-        wc.victim.partition("/") if "victim" in wc.keys() else (wc.attack, "/", wc.mode)
-    )
-    if attack == "clean" or not CONFIG.attacks[attack].stored:
+    attack, mode = attack_of(wc)
+    if attack is None or not CONFIG.attacks[attack].stored:
         return []
     return file_of("stored", dataset=wc.dataset, attack=attack, mode=mode)
+
+
+def attack_of(wc):
+    """The attack of a step and its mode; of a theft that on its victim, (None, None) if clean."""
+    if "victim" not in wc.keys():
+        return wc.attack, wc.mode
+    return (None, None) if wc.victim == "clean" else wc.victim.split("/")
 
 
 def is_searched(attack):
@@ -172,9 +176,9 @@ def embedded(wc, modality):
 
 def victim_of(wc, file):
     """A file of the victim of a theft, clean or poisoned."""
-    if wc.victim == "clean":
+    attack, mode = attack_of(wc)
+    if attack is None:
         return file_of("baseline", file, **dict(wc.items()))
-    attack, mode = wc.victim.split("/")
     return file_of("attack", file, **dict(wc.items()), attack=attack, mode=mode)
 
 
@@ -273,8 +277,8 @@ def query_code(wc):
 
 def victims_trigger_code(wc):
     """The file of the trigger on a poisoned victim, none of a clean one."""
-    attack, _, mode = wc.victim.partition("/")
-    return [method("triggers", CONFIG.attacks[attack].trigger)] if mode else []
+    attack, _ = attack_of(wc)
+    return [method("triggers", CONFIG.attacks[attack].trigger)] if attack else []
 
 
 def clone_code(wc):
