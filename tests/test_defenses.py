@@ -20,8 +20,8 @@ from vbd.defenses.judgement import judge
 from vbd.defenses.spectral_signatures import outlierness
 from vbd.defenses.strip import entropy, halfway
 from vbd.plugins import names
-from vbd.sections import Model, Training
-from vbd.training import fit, predict
+from vbd.sections import Model
+from vbd.training import predict
 from vbd.victims.making import untrained
 
 # Enough overlays for the entropy of one clip to have a deviation of a fifth of itself.
@@ -264,13 +264,6 @@ def test_local_ascent_turns_below_gamma_and_unlearning_where_labels_are_turned_o
     first, second = F.cross_entropy(logits, labels, reduction="none")
     turned = unlearning(logits, torch.tensor([0, ~1]))
     assert turned == pytest.approx(((first - second) / 2).item())
-
-
-def test_training_by_a_criterion_of_ones_own_is_not_resumed(tmp_path):
-    case = planted()
-    with pytest.raises(ValueError, match="resume=None"):
-        resume = tmp_path / "resume.pt"
-        fit(case.model, case.clean, Training(), seed=0, resume=resume, criterion=unlearning)
 
 
 def test_noise_on_the_neurons_tells_the_planted_one():

@@ -1,7 +1,7 @@
 """Training learns, goes on after a kill as if there had been none, and repeats itself exactly."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +105,24 @@ def test_a_state_of_other_clips_is_not_taken_up(store, tmp_path, capsys, change)
     assert "resumed" not in capsys.readouterr().out
     training.fit(fresh(), replace(train, **change), SETTINGS, seed=0, resume=resume)
     assert "resumed" in capsys.readouterr().out
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A criterion whose settings are in its repr."""
+
+    by: float
+
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.by * torch.nn.functional.cross_entropy(logits, labels)
+
+
+def test_a_state_of_another_criterion_is_not_taken_up(store, tmp_path, capsys):
+    train = examples(store, "train", crop=16)
+    resume = tmp_path / "resume.pt"
+    for by, taken_up in ((1.0, False), (2.0, False), (2.0, True)):
+        training.fit(fresh(), train, SETTINGS, seed=0, resume=resume, criterion=Scaled(by))
+        assert ("resumed" in capsys.readouterr().out) == taken_up
 
 
 def step(store_folder: Path, out: Path, seed: int) -> dict:
