@@ -1,7 +1,7 @@
 """The log of an oracle: what was asked and answered, for the account and for a run after a kill."""
 
-import hashlib
 import json
+import zlib
 from base64 import b64decode, b64encode
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Record:
         if not self._known:
             return None
         line = self._known.popleft()
-        if (line["phase"], line["sha256"]) != (phase, _sha256(batch)):
+        if (line["phase"], line["crc32"]) != (phase, _crc32(batch)):
             # Other questions from here on: what stands behind belongs to another run.
             self._known.clear()
             return None
@@ -48,7 +48,7 @@ class Record:
 
     def question(self, batch: Tensor, phase: str) -> None:
         """Note what is about to be asked."""
-        self._append({"phase": phase, "clips": len(batch), "sha256": _sha256(batch)})
+        self._append({"phase": phase, "clips": len(batch), "crc32": _crc32(batch)})
 
     def answer(self, seen: Tensor) -> None:
         """Note what was answered."""
@@ -59,8 +59,9 @@ class Record:
             file.write(json.dumps(line) + "\n")
 
 
-def _sha256(batch: Tensor) -> str:
-    return hashlib.sha256(batch.cpu().contiguous().numpy().data).hexdigest()
+def _crc32(batch: Tensor) -> int:
+    # Enough to know a question again, and half of what a secure one would take from the victim.
+    return zlib.crc32(batch.cpu().contiguous().numpy().data)
 
 
 def _lines(log: Path) -> Iterator[dict[str, Any]]:
