@@ -125,6 +125,18 @@ def test_a_state_of_another_criterion_is_not_taken_up(store, tmp_path, capsys):
         assert ("resumed" in capsys.readouterr().out) == taken_up
 
 
+def test_a_state_is_taken_up_by_a_process_with_other_addresses(
+    store, tmp_path, capsys, monkeypatch
+):
+    train, resume = examples(store, "train", crop=16), tmp_path / "resume.pt"
+    training.fit(fresh(), train, SETTINGS, seed=0, resume=resume)
+    there = torch.nn.functional.cross_entropy
+    monkeypatch.setattr(training.F, "cross_entropy", lambda *args, **more: there(*args, **more))
+    capsys.readouterr()
+    training.fit(fresh(), train, SETTINGS, seed=0, resume=resume)
+    assert "resumed" in capsys.readouterr().out
+
+
 def step(store_folder: Path, out: Path, seed: int) -> dict:
     params = {
         "dataset": DATASET,

@@ -46,12 +46,14 @@ def fit(
 
     from vbd.device import choose
 
+    # Before the default, whose repr is an address in memory: each process has another.
+    stated = repr(criterion)
     criterion = criterion or partial(F.cross_entropy, label_smoothing=settings.label_smoothing)
     device = choose()
     precision = "bf16" if device.type == "cuda" and settings.mixed_precision else "no"
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
     # By the weights that the work starts from, so before any state is taken up.
-    key = number(settings, seed, code_sha256(), fingerprint(model, examples), repr(criterion))
+    key = number(settings, seed, code_sha256(), fingerprint(model, examples), stated)
     order = torch.Generator()
     # Positions alone: clips are cut, augmented and triggered a whole batch at a time.
     every = TensorDataset(torch.arange(len(examples)))
