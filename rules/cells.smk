@@ -19,6 +19,8 @@ def cells(*kinds):
     return list(found)
 
 
+# Asked for by nearly every rule and table, and always the same.
+@cache
 def attack_cells(*more):
     """(dataset, model, attack, mode, ..., seed) of every attack in the grid, once."""
     found = {}
@@ -71,6 +73,7 @@ def fusion_cells():
     return found
 
 
+@cache
 def extraction_cells():
     """(dataset, model, victim, theft, clone, budget, seed) of every clone, once."""
     found = {}

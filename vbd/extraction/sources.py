@@ -77,7 +77,7 @@ class Pooled:
         for number, pool in enumerate(self.pools):
             taken = which == number
             if taken.any():
-                found[taken] = self._cut(pool, rows[taken], recipes[taken, 1], draws[taken])
+                found[taken] = self._cut(pool, rows[taken], draws[taken])
         # On pixels: behind a model's normalisation most would be cut off.
         found = torch.where(self._flipped(draws)[:, None, None, None, None], found.flip(3), found)
         if self.rotation:
@@ -106,7 +106,7 @@ class Pooled:
     def _flipped(self, draws: Tensor) -> Tensor:
         return draws[:, 3] < self.mirrored
 
-    def _cut(self, pool: Pool, rows: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def _cut(self, pool: Pool, rows: Tensor, draws: Tensor) -> Tensor:
         """One view of each clip, cut to the victim's frame, (B, T, H, W, 3) uint8."""
         views = (draws[:, 0] * pool.stored.shape[1]).long()
         clips = torch.from_numpy(pool.stored[pool.rows[rows].numpy(), views.numpy()])

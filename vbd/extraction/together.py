@@ -111,7 +111,7 @@ class _Run:
         base = self._ask(clips, exact=True) if self.s.reuse else self._answers(clips)
         with torch.no_grad():
             slope = zeroth_order.gradient(
-                lambda point: self._apart(point),
+                self._apart,
                 at.detach(),
                 self._loss(clips, base),
                 directions=self.s.directions,

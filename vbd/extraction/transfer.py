@@ -17,6 +17,8 @@ from vbd.files import replacing
 
 # In bytes: a gibibyte, of which a machine that trains a clone has several.
 _ROOM = 2**30
+# What a set holds of each question, in the order in which a collector notes it.
+_COLUMNS = ("recipes", "answers", "truth", "asked")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +47,7 @@ class TransferSet:
     def prefix(self, budget: int) -> TransferSet:
         """What the thief had when ``budget`` clips had been sent: sets of budgets are nested."""
         kept = self.asked <= budget
-        parts = ("recipes", "answers", "truth", "asked")
-        return replace(self, **{name: getattr(self, name)[kept] for name in parts})
+        return replace(self, **{name: getattr(self, name)[kept] for name in _COLUMNS})
 
     def in_memory(self) -> TransferSet:
         """The same with its clips made once, where they fit; else it makes them for each batch."""
@@ -68,8 +69,7 @@ class TransferSet:
         kept = self.source.pixels if isinstance(self.source, Kept) else np.empty(0, np.uint8)
         with replacing(folder / "clips.npy") as temporary:
             np.save(temporary, kept)
-        names = ("recipes", "answers", "truth", "asked")
-        arrays = {name: getattr(self, name).numpy() for name in names}
+        arrays = {name: getattr(self, name).numpy() for name in _COLUMNS}
         results.write_arrays(folder / "transfer.npz", **arrays)
 
     @classmethod
@@ -150,6 +150,5 @@ class Collector:
         if not self._rows:
             raise ValueError("nothing was asked: the budget is smaller than what comes before")
         columns = [torch.cat(parts) for parts in zip(*self._rows, strict=True)]
-        names = ("recipes", "answers", "truth", "asked")
         source = self._source or Kept(torch.cat(self._pixels).numpy())
-        return TransferSet(source=source, **dict(zip(names, columns, strict=True)))
+        return TransferSet(source=source, **dict(zip(_COLUMNS, columns, strict=True)))
