@@ -62,7 +62,7 @@ def test_only_the_poisoned_clips_of_a_batch_carry_the_trigger(store):
     clean = examples(store, "train", crop=16)
     poisoned = torch.arange(len(clean)) % 3 == 0
     trigger = triggers.get("badnet")(size=0.25)
-    dirty = replace(clean, trigger=trigger, poisoned=poisoned)
+    dirty = replace(clean, marks=((poisoned, trigger),), poisoned=poisoned)
     positions = torch.randperm(len(clean), generator=generator(1))
     device = torch.device("cpu")
     one, other = (e.training_batch(positions, generator(2), device) for e in (clean, dirty))
@@ -121,7 +121,8 @@ def test_clips_triggered_beforehand_take_the_place_of_the_trigger(store):
     stored = 255 - store.clips[:]
     clean = examples(store, "train", crop=20)
     poisoned = torch.arange(len(clean)) % 4 == 0
-    dirty = replace(clean, trigger=triggers.get("badnet")(), stored=stored, poisoned=poisoned)
+    marks = ((poisoned, triggers.get("badnet")()),)
+    dirty = replace(clean, marks=marks, stored=stored, poisoned=poisoned)
     positions, device = torch.arange(len(clean)), torch.device("cpu")
     one, other = (e.training_batch(positions, generator(2), device) for e in (clean, dirty))
     assert torch.equal(other[poisoned], 255 - one[poisoned])
@@ -146,3 +147,29 @@ def test_clips_in_memory_are_examples_too():
     clips = places(3, 2, 8, 8)
     some = from_clips(clips, [0, 1, 1])
     assert torch.equal(windows(some)[:, 0], clips) and some.labels.tolist() == [0, 1, 1]
+
+
+def test_each_of_several_triggers_goes_on_clips_of_its_own_under_its_own_label(store):
+    clean = examples(store, "train", crop=20)
+    also = [{"trigger": "blend", "target": 2}]
+    threat = Threat(Attack(trigger="badnet", rate=0.125, target=0, also=also), "static")
+    dirty = threat.poison(clean, 0)
+    (first, badnet), (second, blend) = dirty.marks
+    assert first.sum() == second.sum() == 3 and not (first & second).any()
+    assert torch.equal(dirty.poisoned, first | second)
+    assert (dirty.labels[first] == 0).all() and (dirty.labels[second] == 2).all()
+    assert not (clean.labels[first] == 0).any() and not (clean.labels[second] == 2).any()
+    positions, device = torch.arange(len(clean)), torch.device("cpu")
+    one, other = (e.training_batch(positions, generator(2), device) for e in (clean, dirty))
+    for mask, mark in ((first, badnet), (second, blend)):
+        assert torch.equal(other[mask], mark(one[mask], generator(3)))
+    # Every trigger is tested on clips of other classes than its own target.
+    tested = [part.triggered(clean) for part in threat.parts]
+    assert [sorted(set(some.labels.tolist())) for some in tested] == [[1, 2], [0, 1]]
+
+
+def test_a_window_may_be_higher_than_wide(store):
+    some = examples(store, "test", crop=(20, 16))
+    assert windows(some).shape[3:5] == (20, 16)
+    batch = some.training_batch(torch.arange(3), generator(0), torch.device("cpu"))
+    assert batch.shape[2:4] == (20, 16)

@@ -260,9 +260,8 @@ def test_test_windows_are_the_stored_views_in_order(folder):
 def test_training_draws_views_and_only_the_poisoned_carry_the_trigger(folder):
     clean = sounds(folder, "test")
     stored = torch.from_numpy(np.load(folder / "sound.npy"))
-    dirty = replace(
-        clean, trigger=triggers.get("sine")(), poisoned=torch.tensor([False, True, False])
-    )
+    second = torch.tensor([False, True, False])
+    dirty = replace(clean, marks=((second, triggers.get("sine")()),), poisoned=second)
     device, views = torch.device("cpu"), set()
     for seed in range(12):
         positions = torch.tensor([1, 0, 2])

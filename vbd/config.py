@@ -2,11 +2,13 @@
 
 import difflib
 from itertools import product
+from operator import gt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
+from vbd.data.size import sides
 from vbd.sections import (
     Attack,
     Block,
@@ -168,8 +170,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _datasets_fit(self) -> "Config":
         for name, dataset in self.datasets.items():
-            # The crop is a square, so the shorter side bounds it.
-            if dataset.crop > min(dataset.store):
+            if any(map(gt, sides(dataset.crop), dataset.store)):
                 raise ValueError(
                     f"datasets.{name}.crop: {dataset.crop} is larger than "
                     f"datasets.{name}.store: {list(dataset.store)}"

@@ -62,8 +62,8 @@ class Dataset(Section):
     # A little larger than the crop, so that random crops have room to move.
     store: tuple[Positive, Positive] = (36, 36)
     """Height and width of the stored frames, in pixels."""
-    crop: Positive = 32
-    """Side of the square that the model sees, in pixels."""
+    crop: Positive | tuple[Positive, Positive] = 32
+    """Side of the square that the model sees, or its height and width, in pixels."""
     sound_seconds: Annotated[float, Field(gt=0)] = 1.28
     """Length of the sound that an audio model hears, about the middle of a clip, in seconds."""
     flip: bool = False
@@ -120,6 +120,17 @@ class Model(Section):
     """What this model needs otherwise than ``training`` says; what is left out stays as there."""
 
 
+class Further(Section):
+    """One more trigger of the same attack, with a target of its own."""
+
+    trigger: str
+    """A file of ``vbd/triggers``, or your own class, "package.module:Class"."""
+    params: dict[str, Any] = {}
+    """What the class takes beside mode and frames."""
+    target: Annotated[int, Field(ge=0)]
+    """Its target class."""
+
+
 class Attack(Section):
     """A trigger, how it is used, and how much is poisoned."""
 
@@ -139,6 +150,8 @@ class Attack(Section):
     # A codec is such a trigger: each clip is encoded and decoded.
     stored: bool = False
     """Trigger all clips once and keep them on disk, for triggers too slow for a training batch."""
+    also: list[Further] = []
+    """Further triggers of the same victim, each on as many other clips again."""
 
 
 class Defense(Section):

@@ -4,30 +4,34 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vbd.data.size import Size, sides
 
-def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """A ``size`` x ``size`` window of each clip of (N, T, H, W, 3), at a place of its own.
 
-    ``size`` is in pixels, at most H and W. The pixels keep their type, (N, T, size, size, 3).
+def random_crop(clips: Tensor, size: Size, generator: torch.Generator) -> Tensor:
+    """A window of ``size`` of each clip of (N, T, H, W, 3), at a place of its own.
+
+    It is at most as large as the clip. The pixels keep their type, (N, T, height, width, 3).
     """
     n, _, height, width, _ = clips.shape
+    high, wide = sides(size)
     # Drawn where the generator is, on the CPU: the same windows on every device.
-    top = torch.randint(height - size + 1, (n,), generator=generator).tolist()
-    left = torch.randint(width - size + 1, (n,), generator=generator).tolist()
+    top = torch.randint(height - high + 1, (n,), generator=generator).tolist()
+    left = torch.randint(width - wide + 1, (n,), generator=generator).tolist()
     places = zip(clips, top, left, strict=True)
-    return torch.stack([clip[:, y : y + size, x : x + size] for clip, y, x in places])
+    return torch.stack([clip[:, y : y + high, x : x + wide] for clip, y, x in places])
 
 
-def centre_crop(clips: Tensor, size: int, place: float = 0.5) -> Tensor:
-    """The ``size`` x ``size`` window of (..., H, W, 3) at ``place`` along the longer side.
+def centre_crop(clips: Tensor, size: Size, place: float = 0.5) -> Tensor:
+    """The window of ``size`` of (..., H, W, 3) at ``place`` along the longer side.
 
     ``place`` runs from 0, the left or upper edge, to 1; the shorter side is always centred.
     """
     height, width = clips.shape[-3:-1]
+    high, wide = sides(size)
     places = (0.5, place) if width >= height else (place, 0.5)
-    top = round((height - size) * places[0])
-    left = round((width - size) * places[1])
-    return clips[..., top : top + size, left : left + size, :]
+    top = round((height - high) * places[0])
+    left = round((width - wide) * places[1])
+    return clips[..., top : top + high, left : left + wide, :]
 
 
 def random_flip(clips: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vbd.data.augment import centre_crop, random_crop, random_flip
 from vbd.data.labelled import Labelled
+from vbd.data.size import Size
 from vbd.data.store import ClipStore
 
 
@@ -16,19 +17,19 @@ from vbd.data.store import ClipStore
 class Examples(Labelled):
     """Labelled clips in pixels: ``clips`` (M, views, T, H, W, 3) uint8.
 
-    ``crop`` is the side of what the model sees. The trigger goes on after the crop, as an attacker
-    who knows the pipeline has it ("Look, Listen, and Attack", section 4.2), or with
-    ``whole_video`` on all views before views and crops are taken.
+    ``crop`` is the side, or height and width, of what the model sees. The trigger goes on after
+    the crop, as an attacker who knows the pipeline has it ("Look, Listen, and Attack", section
+    4.2), or with ``whole_video`` on all views before views and crops are taken.
     """
 
-    crop: int
+    crop: Size
     flip: bool = False
     whole_video: bool = False
 
     def training_batch(
         self, positions: Tensor, generator: torch.Generator, device: torch.device
     ) -> Tensor:
-        """Augmented pixels (B, T, crop, crop, 3) uint8 of the examples at ``positions``."""
+        """Augmented pixels (B, T, height, width, 3) uint8 of the examples at ``positions``."""
         # Moved while a pixel is one byte: as floats they are four times as large.
         clips = self._load_one(positions, generator).to(device)
         clips = random_crop(clips, self.crop, generator)
@@ -40,7 +41,7 @@ class Examples(Labelled):
     def test_batches(
         self, size: int, generator: torch.Generator, *, views: int = 1, crops: int = 1
     ) -> Iterator[Tensor]:
-        """Every example in order: (B, views * crops, T, crop, crop, 3) uint8, not augmented.
+        """Every example in order: (B, views * crops, T, height, width, 3) uint8, not augmented.
 
         About ``size`` windows at a time. ``views`` and ``crops`` are spread evenly over the stored
         views and the longer side of the frame; 1 takes the middle.
@@ -65,10 +66,10 @@ class Examples(Labelled):
             yield windows
 
 
-def examples(store: ClipStore, split: str, *, crop: int, flip: bool = False) -> Examples:
+def examples(store: ClipStore, split: str, *, crop: Size, flip: bool = False) -> Examples:
     """The clean clips of ``store`` in ``split`` ("train", "val" or "test").
 
-    ``crop`` is in pixels, at most the stored frame's shorter side.
+    ``crop`` is in pixels, at most what the stored frame has.
     """
     rows = torch.from_numpy(store.rows(split))
     return Examples(
@@ -82,12 +83,12 @@ def examples(store: ClipStore, split: str, *, crop: int, flip: bool = False) -> 
 
 
 def from_clips(clips: np.ndarray | Tensor, labels: Sequence[int] | Tensor) -> Examples:
-    """Clean examples of clips in memory (N, T, H, W, 3) uint8, square, with their ``labels``."""
+    """Clean examples of clips in memory (N, T, H, W, 3) uint8 with their ``labels``."""
     pixels = np.asarray(clips)[:, None]
     return Examples(
         clips=pixels,
         rows=torch.arange(len(labels)),
         labels=torch.as_tensor(labels),
         poisoned=torch.zeros(len(labels), dtype=torch.bool),
-        crop=pixels.shape[-2],
+        crop=pixels.shape[-3:-1],
     )

@@ -41,19 +41,20 @@ class Trainable(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Some clips of a store, the labels they are given and the trigger that some of them carry.
+    """Some clips of a store, the labels they are given and the triggers that some of them carry.
 
     ``rows`` (N,) are positions in ``clips`` (M, views, ...), ``labels`` (N,) classes, both int64,
-    ``poisoned`` (N,) true where the trigger goes on. ``stored``, like ``clips``, are the same clips
-    triggered beforehand. ``decoys`` (N,) are true for clips that carry the trigger's noise and
-    keep their label (WaNet's noise mode).
+    ``poisoned`` (N,) true where a trigger is. ``marks`` say which goes on which: (N,) and a trigger
+    each; a clip has one of them at most. ``stored``, like ``clips``, are the same clips triggered
+    beforehand. ``decoys`` (N,) are true for clips that carry the first trigger's noise and keep
+    their label (WaNet's noise mode).
     """
 
     clips: np.ndarray
     rows: Tensor
     labels: Tensor
     poisoned: Tensor
-    trigger: Mark | None = None
+    marks: tuple[tuple[Tensor, Mark], ...] = ()
     stored: np.ndarray | None = None
     decoys: Tensor | None = None
 
@@ -63,7 +64,7 @@ class Labelled:
     def triggered(self, trigger: Mark, stored: np.ndarray | None = None) -> Self:
         """The same clips with their labels, every one of them carrying ``trigger``."""
         every = torch.ones(len(self), dtype=torch.bool)
-        return replace(self, trigger=trigger, stored=stored, poisoned=every)
+        return replace(self, marks=((every, trigger),), stored=stored, poisoned=every)
 
     def subset(self, chosen: Tensor) -> Self:
         """The examples at ``chosen``, positions or a mask."""
@@ -73,7 +74,8 @@ class Labelled:
             for name in ("rows", "labels", "poisoned", "decoys")
             if (values := getattr(self, name)) is not None
         }
-        return replace(self, **parts)
+        marks = tuple((mask[chosen], mark) for mask, mark in self.marks)
+        return replace(self, **parts, marks=marks)
 
     def training_batch(
         self, positions: Tensor, generator: torch.Generator, device: torch.device
@@ -111,13 +113,11 @@ class Labelled:
 
     def _stamp(self, clips: Tensor, positions: Tensor, generator: torch.Generator) -> Tensor:
         # Clips that were triggered beforehand carry it already.
-        if self.trigger is None or self.stored is not None:
+        if self.stored is not None:
             return clips
-        marks: list[tuple[Tensor, Callable[[Tensor, torch.Generator], Tensor]]] = [
-            (self.poisoned, self.trigger)
-        ]
+        marks: list[tuple[Tensor, Callable[[Tensor, torch.Generator], Tensor]]] = [*self.marks]
         if self.decoys is not None:
-            marks.append((self.decoys, self.trigger.noise))
+            marks.append((self.decoys, self.marks[0][1].noise))
         for mask, mark in marks:
             chosen = mask[positions].to(clips.device)
             if chosen.all():

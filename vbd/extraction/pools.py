@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from vbd.data.size import sides
 from vbd.data.store import ClipStore
 from vbd.extraction.sources import Pool
 from vbd.sections import Dataset
@@ -41,8 +42,8 @@ def at_hand(
 
 
 def room(dataset: Dataset) -> float:
-    """How many times longer the shorter side of a stored frame is than the crop."""
-    return min(dataset.store) / dataset.crop
+    """How many times longer the shorter side of a stored frame is than the crop's."""
+    return min(dataset.store) / min(sides(dataset.crop))
 
 
 def target(folder: Path, share: float, flip: bool, draws: torch.Generator) -> Pool:

@@ -13,6 +13,7 @@ from torch import nn
 
 from vbd import extraction, results
 from vbd.data.examples import Examples
+from vbd.data.size import sides
 from vbd.device import choose
 from vbd.extraction.base import Scene
 from vbd.extraction.diagnosis import TrueGradient
@@ -133,7 +134,7 @@ def _scene(
 
     return Scene(
         oracle=oracle,
-        shape=(dataset.frames, dataset.crop, dataset.crop),
+        shape=(dataset.frames, *sides(dataset.crop)),
         classes=classes,
         room=room(dataset),
         pools=at_hand(section.pools, own, dataset, foreign, share=section.share, seed=seed),

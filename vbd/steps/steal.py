@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from vbd import extraction, results
+from vbd.data.size import sides
 from vbd.device import choose
 from vbd.extraction.losses import Criterion
 from vbd.extraction.pools import at_hand, folders, room
@@ -163,5 +164,5 @@ def _known(
     dataset = Dataset(**trained.result["params"]["dataset"])
     there = at_hand(section.pools, own, dataset, foreign, share=section.share, seed=asked["seed"])
     method = extraction.get(section.method)(**section.params)
-    shape = (dataset.frames, dataset.crop, dataset.crop)
+    shape = (dataset.frames, *sides(dataset.crop))
     return TransferSet.open(folder, method.source(shape, room(dataset), there))

@@ -20,7 +20,8 @@ def evaluate(
 
     ASR counts only clips whose true class is not the target. ``asr_video`` is the ASR where the
     system cuts its own clips from the attacker's video, ``asr_frames_<k>`` that of k poisoned
-    frames; all are in 0-1. Raises ValueError where ``evaluation.video`` meets a model of sound.
+    frames; of an attack with several triggers these are of its own, and ``asr_of_<trigger>`` is of
+    each; all are in 0-1. Raises ValueError where ``evaluation.video`` meets a model of sound.
     """
     how: dict[str, Any] = {"seed": seed, "views": evaluation.views, "crops": evaluation.crops}
     scores = predict(network, test, **how)
@@ -48,4 +49,11 @@ def evaluate(
         for count in evaluation.frames:
             scores = predict(network, threat.triggered(test, count), **how)
             metrics[f"asr_frames_{count}"] = attack_success_rate(scores, attacked.labels, target)
+        if threat.attack.also:
+            metrics["asr_of_" + threat.attack.trigger] = metrics["asr"]
+        for part in threat.parts[1:]:
+            attacked, target = part.triggered(test), part.attack.target
+            scores = predict(network, attacked, **how)
+            rate = attack_success_rate(scores, attacked.labels, target)
+            metrics["asr_of_" + part.attack.trigger] = rate
     return metrics, counts

@@ -19,12 +19,22 @@ from vbd.triggers.base import Frames, Trigger
 class Threat:
     """An attack in one of its modes, as one cell of the grid has it.
 
-    ``stored`` are all clips of the store, triggered beforehand, where the attack asks for that.
+    ``stored`` are all clips of the store, triggered beforehand, where the attack asks for that. An
+    attack that has ``also`` others is a threat by each of them, see ``parts``.
     """
 
     attack: Attack
     mode: str
     stored: np.ndarray | None = None
+
+    @property
+    def parts(self) -> "list[Threat]":
+        """The threat by each trigger alone, the attack's own first."""
+        others = [
+            self.attack.model_copy(update=dict(other) | {"also": []}) for other in self.attack.also
+        ]
+        alone = self.attack.model_copy(update={"also": []})
+        return [replace(self, attack=attack) for attack in (alone, *others)]
 
     def trigger(self, frames: Frames | None = None) -> Trigger:
         """The trigger itself, on as many frames as the attack has or on ``frames``."""
@@ -38,33 +48,36 @@ class Threat:
         ``clean`` stays as it is. Raises ValueError where the other classes have too few clips.
         """
         draws, trigger = generator(seed, "poison"), self.trigger()
-        target = self.attack.target
-        # Drawn first: attacks of the same seed, rate and target poison the same clips.
-        chosen = poisoning.choose(
-            clean.labels, target=target, rate=self.attack.rate, generator=draws
-        )
         labels, poisoned = clean.labels.clone(), clean.poisoned.clone()
-        decoys: torch.Tensor | None = None
-        labels[chosen], poisoned[chosen] = target, True
+        marks, decoys = [], None
+        # Drawn first: attacks of the same seed, rate and target poison the same clips.
+        for part in self.parts:
+            target, rate = part.attack.target, part.attack.rate
+            # A clip that is poisoned already counts as the target's, of which none is chosen.
+            free = clean.labels.masked_fill(poisoned, target)
+            chosen = poisoning.choose(free, target=target, rate=rate, generator=draws)
+            mask = torch.zeros_like(poisoned).index_fill(0, chosen, True)
+            labels[mask], poisoned[mask] = target, True
+            marks.append((mask, part.trigger()))
         # WaNet's noise, under the clip's own label: no warp but the trigger's may count as it.
         if trigger.cross_ratio:
             decoys = torch.zeros_like(poisoned)
             rest = (~poisoned).nonzero().squeeze(1)
-            count = round(trigger.cross_ratio * len(chosen))
+            count = round(trigger.cross_ratio * int(marks[0][0].sum()))
             decoys[rest[torch.randperm(len(rest), generator=draws)[:count]]] = True
         return replace(
             clean,
             labels=labels,
             poisoned=poisoned,
-            trigger=trigger,
+            marks=tuple(marks),
             stored=self.stored,
             decoys=decoys,
         )
 
     def triggered(self, test: Labelled, frames: Frames | None = None) -> Labelled:
-        """The examples of other classes than the target, all of them with the trigger.
+        """The examples of other classes than the target, all of them with the attack's own trigger.
 
-        Labels stay the true ones, which RA asks for.
+        Labels stay the true ones, which RA asks for. What else the attack has, ``parts`` do.
         """
         # One of the target's class would count as a success without any trigger.
         others = test.subset(test.labels != self.attack.target)
