@@ -38,7 +38,8 @@ def fit(
 
     ``criterion`` gives the loss of logits (B, classes) and labels (B, ...) where it is not to be
     the cross entropy. Where labels are no classes, the accuracy is the share of clips whose highest
-    logit is where the highest of the first ``classes`` values is. With ``resume`` the ``repr`` of
+    logit is where the highest of the first ``classes`` values is; 0 where there are none (B, 0),
+    and the model gives its own losses, not logits. With ``resume`` the ``repr`` of
     the criterion has to say all its settings, as that of a dataclass does.
     """
     # Here, as it takes two seconds that steps which only predict need not wait for.
@@ -84,9 +85,7 @@ def fit(
             accelerator.backward(loss)
             optimizer.step()
             schedule.step()
-            # What is to be learnt may be a row of numbers, the first of them one a class.
-            classes = labels if labels.dim() == 1 else labels[:, : logits.shape[1]].argmax(1)
-            hits = (logits.detach().argmax(1) == classes).sum()
+            hits = _hits(logits.detach(), labels)
             count = torch.tensor(len(labels), device=hits.device)
             totals += torch.stack([loss.detach() * count, hits, count])
         loss, hits, count = accelerator.reduce(totals).tolist()
@@ -125,6 +124,17 @@ def predict(
             values = output(windows.flatten(0, 1).to(device)).float().cpu()
             outputs.append(values.unflatten(0, windows.shape[:2]).mean(1))
     return torch.cat(outputs)
+
+
+def _hits(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many of a batch are right, a number on its device."""
+    # What is to be learnt may be a row of numbers, the first of them one a class, or nothing.
+    if labels.dim() == 2:
+        labels = labels[:, : logits.shape[1]]
+        if not labels.shape[1]:
+            return torch.zeros((), device=logits.device)
+        labels = labels.argmax(1)
+    return (logits.argmax(1) == labels).sum()
 
 
 def _optimizer(model: nn.Module, settings: Training) -> torch.optim.Optimizer:

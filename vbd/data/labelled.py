@@ -66,6 +66,11 @@ class Labelled:
         every = torch.ones(len(self), dtype=torch.bool)
         return replace(self, marks=((every, trigger),), stored=stored, poisoned=every)
 
+    def unmarked(self) -> Self:
+        """The same clips with their labels, none of them carrying a trigger."""
+        # With nobody poisoned the windows are the same, also where triggers are stored.
+        return replace(self, poisoned=torch.zeros_like(self.poisoned), marks=(), decoys=None)
+
     def subset(self, chosen: Tensor) -> Self:
         """The examples at ``chosen``, positions or a mask."""
         # ``clips`` stay as they are, on disk: only the rows that point into them are chosen.

@@ -65,7 +65,32 @@ class Filter:
 
 
 class Detector:
-    """Base of the defences that look for triggers in what a deployed model is given."""
+    """Base of the defences that look for triggers in what a deployed model is given.
+
+    A simple one defines ``scores`` and ``threshold``; one of several rules ``screen`` and
+    ``limits``.
+    """
+
+    def screen(
+        self, model: nn.Module, inputs: Examples, clean: Examples, seed: int
+    ) -> Mapping[str, Tensor]:
+        """The scores (N,) of ``inputs`` by each rule, and what else is measured of each."""
+        return {"score": self.scores(model, inputs, clean, seed)}
+
+    def limits(self, model: nn.Module, clean: Examples, seed: int) -> Mapping[str, float]:
+        """The score from which each rule refuses, set on trusted clips alone.
+
+        The first rule is the one that acts, the others are for comparison.
+        """
+        return {"score": self.threshold(self.scores(model, clean, clean, seed))}
+
+    def summary(self, screened: Mapping[str, Tensor]) -> Mapping[str, float]:
+        """What is to be told of a set of inputs as a whole, of what ``screen`` gave of it."""
+        return {}
+
+    def pictures(self, clean: Tensor, marked: Tensor) -> Mapping[str, Tensor]:
+        """What there is to be looked at of a clip (1, T, H, W, 3), clean and with the trigger."""
+        return {}
 
     def scores(self, model: nn.Module, inputs: Examples, clean: Examples, seed: int) -> Tensor:
         """How suspect each of ``inputs`` is (N,): the higher, the more; ``clean`` are trusted.

@@ -12,6 +12,7 @@ from vbd.data.examples import Examples
 from vbd.defenses.base import Defense, Detector, Filter, Repair, Retrain, Trainer
 from vbd.defenses.recovery import against_truth
 from vbd.metrics import accuracy, attack_success_rate, detection
+from vbd.seeds import generator
 from vbd.training import predict
 
 
@@ -50,8 +51,8 @@ def judge(defense: Defense, case: Case) -> Verdict:
     """Run ``defense`` on ``case`` and measure what it leaves; the runtime is without the measuring.
 
     Beside cda, asr and ra a filter has elimination, sacrifice and auroc, a detector auroc, fpr and
-    fnr, a repair what it says of itself. Raises ValueError where a detector, or a repair with a
-    ``trace``, meets a clean victim.
+    fnr, one of several rules also <figure>_<rule>, a repair what it says of itself. Raises
+    ValueError where a detector, or a repair with a ``trace``, meets a clean victim.
     """
     if isinstance(defense, Filter):
         return _filtered(defense, case)
@@ -79,27 +80,43 @@ def _filtered(defense: Filter, case: Case) -> Verdict:
 
 def _screened(defense: Detector, case: Case) -> Verdict:
     """Inputs whose score passes the threshold are refused: neither right nor the target."""
-    inputs = {"clean": case.clean, "test": case.test, "triggered": _triggered(case)}
+    inputs = {"test": case.test, "triggered": _triggered(case)}
     start = time.monotonic()
-    scores = {
-        name: defense.scores(case.model, some, case.clean, case.seed)
+    # From trusted clips alone, as a defender has it: one set on test clips would flatter.
+    limits = defense.limits(case.model, case.clean, case.seed)
+    screened = {
+        name: defense.screen(case.model, some, case.clean, case.seed)
         for name, some in inputs.items()
     }
-    # From trusted clips alone, as a defender has it: one set on test clips would flatter.
-    limit = defense.threshold(scores.pop("clean"))
     spent = time.monotonic() - start
-    refused = {name: values >= limit for name, values in scores.items()}
+    acting, limit = next(iter(limits.items()))
+    refused = {name: found[acting] >= limit for name, found in screened.items()}
     classes = {}
     for name in refused:
         answers = _scores(case, case.model, inputs[name])
         # A class of its own for what is refused, surer than any probability.
         classes[name] = torch.cat([answers, 2.0 * refused[name][:, None]], 1)
     metrics = _figures(classes["test"], classes["triggered"], case)
-    both = torch.cat([refused["test"], refused["triggered"]])
-    truth = torch.arange(len(both)) >= len(case.test)
-    rates = detection(both, torch.cat([scores["test"], scores["triggered"]]), truth)
-    metrics |= {"auroc": rates["auroc"], "fpr": rates["sacrifice"], "fnr": 1 - rates["elimination"]}
-    return Verdict(metrics, scores | {"threshold": limit}, spent)
+    by_rule = {
+        rule: _rates(screened["test"][rule], screened["triggered"][rule], level)
+        for rule, level in limits.items()
+    }
+    metrics |= by_rule[acting]
+    if len(limits) > 1:
+        metrics |= {f"{k}_{rule}": v for rule, rates in by_rule.items() for k, v in rates.items()}
+    for name, found in screened.items():
+        metrics |= {f"{k}_{name}": value for k, value in defense.summary(found).items()}
+    first = inputs["triggered"].subset(torch.tensor([0]))
+    pair = [next(some.test_batches(1, generator(0)))[:, 0] for some in (first.unmarked(), first)]
+    arrays: dict[str, Any] = {name: found[acting] for name, found in screened.items()}
+    return Verdict(metrics, arrays | {"threshold": limit, **defense.pictures(*pair)}, spent)
+
+
+def _rates(test: Tensor, triggered: Tensor, limit: float) -> dict[str, float]:
+    """How well scores of ``test`` and of ``triggered`` clips are told apart, and by ``limit``."""
+    scores = torch.cat([test, triggered])
+    rates = detection(scores >= limit, scores, torch.arange(len(scores)) >= len(test))
+    return {"auroc": rates["auroc"], "fpr": rates["sacrifice"], "fnr": 1 - rates["elimination"]}
 
 
 def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:

@@ -1,6 +1,5 @@
 """How close the triggers that a defence recovered come to the truth, which only the judge knows."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,8 +47,7 @@ def against_truth(
 
 def change(triggered: Labelled) -> Tensor:
     """Mean absolute change (H, W) in grey levels that the trigger makes to each pixel."""
-    # With nobody poisoned the windows are the same, also where triggers are stored.
-    clean = replace(triggered, poisoned=torch.zeros_like(triggered.poisoned), marks=())
+    clean = triggered.unmarked()
     totals, count = torch.zeros(()), 0
     pairs = zip(
         triggered.test_batches(64, generator(0)), clean.test_batches(64, generator(0)), strict=True

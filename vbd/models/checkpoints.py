@@ -1,6 +1,7 @@
 """Weights on disk: ours are .safetensors with a JSON card beside, others' are read untrusted."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,36 +37,46 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
     FileNotFoundError where the file or its card is missing, ValueError where they are not what
     ``save`` writes.
     """
+    card = card_of(path)
+    # A card comes with the model, maybe from a stranger: unasked, it must not run code.
+    if ":" in card["architecture"] and not imports:
+        raise ValueError(
+            f"{path.with_suffix('.json')}: the architecture {card['architecture']} is not one of "
+            "ours, and to import it runs its code. Allow that only if you trust who wrote the card."
+        )
+    model = build(card["architecture"], len(card["class_names"]), **card["params"])
+    fill(model, path)
+    return model.eval(), card
+
+
+def fill(model: nn.Module, path: Path) -> None:
+    """Put the weights in ``path`` into ``model``; raises ValueError where one does not fit."""
+    try:
+        model.load_state_dict(read_weights(path))
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its card: {error}") from None
+
+
+def card_of(
+    path: Path, needs: Sequence[str] = ("architecture", "params", "class_names")
+) -> dict[str, Any]:
+    """The card beside the weights in ``path``, with the keys that it ``needs``.
+
+    Raises FileNotFoundError where weights or card are missing, ValueError where it is none.
+    """
     beside = path.with_suffix(".json")
     for file in (path, beside):
         if not file.is_file():
             raise FileNotFoundError(
                 f"{file}: no such file. A model is its weights (.safetensors) and a card (.json) "
-                "of the same name beside them, with architecture, params and class_names."
+                f"of the same name beside them, with {', '.join(needs)}."
             )
-    card = card_of(path)
-    # A card comes with the model, maybe from a stranger: unasked, it must not run code.
-    if ":" in card["architecture"] and not imports:
-        raise ValueError(
-            f"{beside}: the architecture {card['architecture']} is not one of ours, and to import "
-            "it runs its code. Allow that only if you trust who wrote the card."
-        )
-    model = build(card["architecture"], len(card["class_names"]), **card["params"])
-    try:
-        model.load_state_dict(read_weights(path))
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its card: {error}") from None
-    return model.eval(), card
-
-
-def card_of(path: Path) -> dict[str, Any]:
-    """The card beside the weights in ``path``. Raises ValueError where it is none."""
-    path = path.with_suffix(".json")
+    path = beside
     try:
         card = json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(f"{path} is no card of a model: {error}") from None
-    missing = {"architecture", "params", "class_names"} - set(card)
+    missing = set(needs) - set(card)
     if missing:
         raise ValueError(f"{path} is no card of a model: it lacks {', '.join(sorted(missing))}")
     return card

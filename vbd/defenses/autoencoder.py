@@ -1,0 +1,163 @@
+"""An autoencoder that trusted clips have taught, with what it takes to judge others by it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vbd.data.examples import Examples, from_clips
+from vbd.device import choose
+from vbd.models import checkpoints
+from vbd.models.vae import Vae
+from vbd.sections import Training
+from vbd.seeds import generator, number
+from vbd.training import fit, predict
+
+MEASURES = ("mean", "max", "square", "drawn", "drawn_square", "published")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The loss of a VAE, of rows (N, 2) of its error and its KL divergence; labels are none."""
+
+    kl: float
+
+    def __call__(self, losses: Tensor, labels: Tensor) -> Tensor:
+        """The mean error, and ``kl`` times the mean divergence."""
+        error, divergence = losses.mean(0).unbind()
+        return error + self.kl * divergence
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """A VAE and what it makes of the clean clips that its owner has.
+
+    ``held_out`` are the measures of trusted clips that it did not learn from (M,), by the names in
+    ``MEASURES``; ``loss`` and ``deviation`` are the mean and the standard deviation over all values
+    of all trusted clips, by latents that are drawn: their sum is the published threshold.
+    ``params`` are those of the network.
+    """
+
+    network: Vae
+    params: dict[str, Any]
+    held_out: dict[str, list[float]]
+    loss: float
+    deviation: float
+
+    def measures(self, some: Examples, seed: int) -> dict[str, Tensor]:
+        """What tells ``some`` clips from clean ones (N,) each, by the names in ``MEASURES``.
+
+        Errors of pixels in 0-1. ``mean``: over a clip; ``max``: of its worst frame; ``square``: of
+        the squares; ``published``: mean and standard deviation over a frame's values added up, by
+        latents that ``seed`` draws, the mean over frames; ``drawn``, ``drawn_square``: such a mean.
+        """
+        return measured(self.network, some, seed)
+
+    def save(self, path: Path, **card: Any) -> None:
+        """Write it to ``path`` (.safetensors), all but the weights into the ``card`` beside it."""
+        known = {"held_out": self.held_out, "loss": self.loss, "deviation": self.deviation}
+        card |= {"architecture": "vae", "params": self.params, "clean": known}
+        checkpoints.save(self.network, path, **card)
+
+    @classmethod
+    def load(cls, path: Path) -> "Autoencoder":
+        """The inverse of ``save``. Raises FileNotFoundError, or ValueError where it is none."""
+        card = checkpoints.card_of(path, needs=("architecture", "params", "clean"))
+        if card["architecture"] != "vae":
+            raise ValueError(f"{path} holds a {card['architecture']}: `vbd vae` makes a VAE")
+        network = Vae(**card["params"])
+        checkpoints.fill(network, path)
+        return cls(network.eval().to(choose()), card["params"], **card["clean"])
+
+
+def teach(
+    clean: Examples,
+    *,
+    seed: int,
+    latent: int = 1000,
+    channels: Sequence[int] = (3, 32, 64, 64, 64),
+    strides: Sequence[int] = (1, 1, 2, 2, 1),
+    temporal: bool = False,
+    kl: float = 0.0,
+    held_out: float = 0.25,
+    epochs: int = 5,
+    batch_size: int = 32,
+    lr: float = 5e-5,
+    schedule: Literal["one_cycle", "constant"] = "constant",
+    resume: Path | None = None,
+) -> Autoencoder:
+    """A VAE of ``clean`` clips, on the device that is free.
+
+    Adam on the mean absolute error plus ``kl`` times the KL divergence. It sees single frames, or
+    with ``temporal`` whole clips. The share ``held_out`` of the clips is kept from it, to judge by.
+    ``latent``, ``channels`` and ``strides`` are those of ``Vae``. The defaults are the published
+    settings for CSAW-HackML-2020, which have no divergence and hold nothing out. Raises ValueError
+    where ``clean`` has fewer than two clips, or where training diverges.
+    """
+    if len(clean) < 2:
+        raise ValueError(f"a VAE needs two trusted clips, one to judge by, and has {len(clean)}")
+    order = torch.randperm(len(clean), generator=generator(seed, "held out"))
+    apart = min(max(1, round(held_out * len(clean))), len(clean) - 1)
+    shape = clean.training_batch(order[:1], generator(seed), torch.device("cpu")).shape
+    params: dict[str, Any] = {
+        "size": list(shape[2:4]),
+        "frames": shape[1] if temporal else None,
+        "channels": list(channels),
+        "strides": list(strides),
+        "latent": latent,
+    }
+    torch.manual_seed(number(seed, "weights"))
+    network = Vae(**params).to(choose())
+    taught = unlabelled(clean.subset(order[apart:]), single=not temporal)
+    settings = Training(
+        epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=0.0, schedule=schedule
+    )
+    fit(network, taught, settings, seed=seed, resume=resume, criterion=Bound(kl))
+    network.eval()
+    every = measured(network, clean, seed)
+    loss = every["drawn"].mean()
+    if not loss.isfinite():
+        raise ValueError(f"the VAE diverged: a lower rate than lr: {lr} may help, or more clips")
+    deviation = (every["drawn_square"].mean() - loss.square()).clamp(min=0).sqrt()
+    kept = {name: sorted(every[name][order[:apart]].tolist()) for name in ("mean", "max")}
+    return Autoencoder(network, params, kept, loss.item(), deviation.item())
+
+
+def unlabelled(clean: Examples, *, single: bool) -> Examples:
+    """``clean`` clips with nothing to tell apart, or each frame of them as a clip by itself."""
+    if not single:
+        return replace(clean, labels=clean.labels.new_zeros(len(clean), 0))
+    # A copy of the trusted clips alone, which are few; views stay views.
+    clips = clean.clips[clean.rows.numpy()].swapaxes(1, 2)
+    frames = clips.reshape(-1, clips.shape[2], 1, *clips.shape[3:])
+    count = len(frames)
+    none = torch.zeros(count, 0, dtype=torch.int64)
+    alone = from_clips(frames[:, 0], none)
+    return replace(alone, clips=frames, crop=clean.crop, flip=clean.flip)
+
+
+def measured(network: Vae, some: Examples, seed: int) -> dict[str, Tensor]:
+    """The measures of ``Autoencoder`` by ``network``."""
+    draws = generator(seed, "latent")
+
+    def measure(clips: Tensor) -> Tensor:
+        errors = network.errors(clips).flatten(2)
+        drawn = network.errors(clips, draws).flatten(2)
+        means = errors.mean(2)
+        return torch.stack(
+            [
+                means.mean(1),
+                means.amax(1),
+                errors.square().mean((1, 2)),
+                drawn.mean((1, 2)),
+                drawn.square().mean((1, 2)),
+                (drawn.mean(2) + drawn.std(2, correction=0)).mean(1),
+            ],
+            1,
+        )
+
+    values = predict(network, some, seed=seed, output=measure)
+    return dict(zip(MEASURES, values.unbind(1), strict=True))
