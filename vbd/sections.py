@@ -38,10 +38,11 @@ class Render(Section):
 class Dataset(Section):
     """Where clips come from and how they are cut."""
 
-    reader: Literal["synthetic", "ucf101", "hmdb51", "kinetics", "folder"]
-    """Layout of the files: embedded, UCF-101, HMDB-51, Kinetics, or one sub-folder a class."""
+    reader: Literal["synthetic", "ucf101", "hmdb51", "kinetics", "folder", "csaw", "faces"]
+    """Layout of the files: embedded, UCF-101, HMDB-51, Kinetics, one sub-folder a class, the face
+    images of CSAW-HackML-2020, or embedded faces rendered as these are."""
     root: str | None = None
-    """Folder of the files; the embedded clips need none."""
+    """Folder of the files (or the one file of "csaw"); what is embedded needs none."""
     render: Render = Render()
     """How the embedded clips are made; for the reader "synthetic" alone."""
     official_split: Literal[1, 2, 3] = 1
