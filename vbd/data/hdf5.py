@@ -37,6 +37,28 @@ def where(node: Any) -> str:
     return f"{node.file.filename}, key {node.name.strip('/') or '/'!r}"
 
 
+def member(group: h5py.Group, name: str) -> Any:
+    """The group or the array ``name`` (no path) of ``group``, an array unchecked.
+
+    Raises ValueError where it is missing, or a link.
+    """
+    import h5py
+
+    # By the low-level interface: even ``name in group`` would open the file that a link leads to.
+    links, key = group.id.links, name.encode("utf-8", "surrogateescape")
+    if not links.exists(key):
+        raise ValueError(
+            f"{group.file.filename} has no key {name!r} in {group.name!r}, which has "
+            f"{', '.join(map(repr, list(group)[:9])) or 'nothing'}"
+        )
+    if links.get_info(key).type != h5py.h5l.TYPE_HARD:
+        raise ValueError(
+            f"{where(group)}: {name!r} is a link, and links are not followed: put the values "
+            "themselves into the file"
+        )
+    return group[name]
+
+
 def array(group: h5py.Group, name: str) -> h5py.Dataset:
     """The array of numbers ``name`` (no path) of ``group``, unread; all its values are there.
 
@@ -45,7 +67,7 @@ def array(group: h5py.Group, name: str) -> h5py.Dataset:
     """
     import h5py
 
-    found = _member(group, name)
+    found = member(group, name)
     if not isinstance(found, h5py.Dataset):
         raise ValueError(f"{where(found)} is a group where an array is needed")
     _check(found)
@@ -69,7 +91,7 @@ def arrays(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
             raise ValueError(f"{where(inner)} is the same group as another: write the file anew")
         seen.add(place)
         for name in inner:
-            found = _member(inner, name)
+            found = member(inner, name)
             if isinstance(found, h5py.Group):
                 waiting.append((f"{path}{name}/", found))
             else:
@@ -88,25 +110,6 @@ def values(found: h5py.Dataset, start: int = 0, stop: int | None = None) -> np.n
             f"{where(found)} is damaged or packed in a way unknown here, in rows {start} to "
             f"{stop or len(found)} ({error}): download it again, or save it without that filter"
         ) from error
-
-
-def _member(group: h5py.Group, name: str) -> Any:
-    """A group or an array directly in ``group``."""
-    import h5py
-
-    # By the low-level interface: even ``name in group`` would open the file that a link leads to.
-    links, key = group.id.links, name.encode("utf-8", "surrogateescape")
-    if not links.exists(key):
-        raise ValueError(
-            f"{group.file.filename} has no key {name!r} in {group.name!r}, which has "
-            f"{', '.join(map(repr, list(group)[:9])) or 'nothing'}"
-        )
-    if links.get_info(key).type != h5py.h5l.TYPE_HARD:
-        raise ValueError(
-            f"{where(group)}: {name!r} is a link, and links are not followed: put the values "
-            "themselves into the file"
-        )
-    return group[name]
 
 
 def _check(found: h5py.Dataset) -> None:
