@@ -113,7 +113,7 @@ class Model(Section):
     modality: Literal["video", "audio"] = "video"
     """What it takes in: frames, or sound. Audio models meet audio attacks alone."""
     init: str = "pretrain"
-    """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
+    """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth, .h5)."""
     # Of these two only what is stated is taken (``Config.training_of``): defaults hide nothing.
     pretraining: Pretraining = Pretraining()
     """What this model needs otherwise than ``pretraining`` says, for ``init: pretrain``."""
