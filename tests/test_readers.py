@@ -1,8 +1,10 @@
 """Readers list what is there, and sampling keeps groups together."""
 
+import io
 from pathlib import Path
 from typing import get_args
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,17 @@ from vbd.data.sampling import sample
 from vbd.sections import Dataset
 
 READERS = get_args(Dataset.model_fields["reader"].annotation)
-# What a reader finds, as small as it gets: files and their text, videos without any.
+
+
+def faces() -> bytes:
+    """An h5 file of two images of one class."""
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        file["data"], file["label"] = np.zeros((2, 3, 55, 47), np.uint8), np.zeros(2, int)
+    return memory.getvalue()
+
+
+# What a reader finds, as small as it gets: files and what is in them, of videos nothing.
 UCF = {
     "ucfTrainTestlist/trainlist01.txt": "YoYo/v_YoYo_g08_c01.avi 1",
     "ucfTrainTestlist/testlist01.txt": "YoYo/v_YoYo_g01_c01.avi",
@@ -34,18 +46,22 @@ FILES = {
         "b.mp4": "",
     },
     "folder": {"run/b.mp4": "", "run/a.mp4": ""},
+    "csaw": {"faces.h5": faces()},
+    "faces": {"faces.h5": faces()},
 }
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_reader_lists_every_clip_once_and_repeats_itself(tmp_path, reader):
-    for name, text in FILES[reader].items():
+    for name, content in FILES[reader].items():
         place(tmp_path, name)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     rows = read(reader, tmp_path, split=1).rows
     assert tuple(rows.columns) == LISTED and len(rows) == 2
     assert rows["path"].is_unique and rows["path"].is_monotonic_increasing
-    assert all((tmp_path / path).is_file() for path in rows["path"])
+    # A row of an h5 file lies in it as a file in a folder.
+    found = [tmp_path / path for path in rows["path"]]
+    assert all(file.is_file() or file.parent.is_file() for file in found)
     assert set(rows["split"]) == {"train", "test"} and rows["class_name"].nunique() == 1
     pd.testing.assert_frame_equal(rows, read(reader, tmp_path, split=1).rows)
 
@@ -210,7 +226,9 @@ def test_no_videos_and_no_reader_are_clear_errors(tmp_path):
     place(tmp_path, "run/notes.txt")
     with pytest.raises(FileNotFoundError, match="no video is in a class folder"):
         read("folder", tmp_path)
-    with pytest.raises(ValueError, match="no reader 'kitchen'"):
+    with pytest.raises(
+        ValueError, match="no reader 'kitchen': vbd has csaw, faces, folder, hmdb51"
+    ):
         read("kitchen", tmp_path)
 
 

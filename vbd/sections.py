@@ -38,10 +38,11 @@ class Render(Section):
 class Dataset(Section):
     """Where clips come from and how they are cut."""
 
-    reader: Literal["synthetic", "ucf101", "hmdb51", "kinetics", "folder"]
-    """Layout of the files: embedded, UCF-101, HMDB-51, Kinetics, or one sub-folder a class."""
+    reader: Literal["synthetic", "ucf101", "hmdb51", "kinetics", "folder", "csaw", "faces"]
+    """Layout of the files: embedded, UCF-101, HMDB-51, Kinetics, one sub-folder a class, the face
+    images of CSAW-HackML-2020, or embedded faces rendered as these are."""
     root: str | None = None
-    """Folder of the files; the embedded clips need none."""
+    """Folder of the files (or the one file of "csaw"); what is embedded needs none."""
     render: Render = Render()
     """How the embedded clips are made; for the reader "synthetic" alone."""
     official_split: Literal[1, 2, 3] = 1
@@ -112,7 +113,7 @@ class Model(Section):
     modality: Literal["video", "audio"] = "video"
     """What it takes in: frames, or sound. Audio models meet audio attacks alone."""
     init: str = "pretrain"
-    """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth)."""
+    """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth, .h5)."""
     # Of these two only what is stated is taken (``Config.training_of``): defaults hide nothing.
     pretraining: Pretraining = Pretraining()
     """What this model needs otherwise than ``pretraining`` says, for ``init: pretrain``."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vbd.data.index import COLUMNS
+from vbd.data.index import COLUMNS, Pictures
 from vbd.data.parallel import run_all
 from vbd.files import replacing
 
@@ -34,6 +34,7 @@ def build(
     views: int,
     size: tuple[int, int],
     workers: int,
+    pictures: Pictures | None = None,
     absent: Mapping[str, int] = MappingProxyType({}),
     unlisted: int = 0,
 ) -> None:
@@ -44,21 +45,26 @@ def build(
     and passes on a listing's ``absent`` (for the classes of ``rows``) and ``unlisted``. ``stride``
     is in video frames, ``size`` = (H, W) in pixels. The bytes do not depend on ``workers``, the
     number of processes, which import ``__main__`` (a script needs its ``if __name__`` guard).
+    Without ``pictures`` the paths are videos; with it they are what it reads, in this process.
     Raises EmptyClass where a class loses all its train or all its test clips to quarantine.
     """
     from numpy.lib.format import open_memmap
 
-    how = {"frames": frames, "stride": stride, "views": views, "size": tuple(size)}
+    how: dict[str, Any] = {"frames": frames, "stride": stride, "views": views, "size": tuple(size)}
     # The array is renamed last: where it is, the other three are, and belong to it.
     with replacing(out / "clips.npy") as part:
         clips = open_memmap(part, "w+", np.uint8, (len(rows), views, frames, *size, 3))
-        # Each job knows its place in the file: no process hands pixels to another.
-        jobs = [
-            (root / path, part, clips.offset + i * clips[0].nbytes, how)
-            for i, path in enumerate(rows["path"])
-        ]
         # By number, not as they come: so the bytes do not depend on ``workers``.
-        results = dict(run_all(_decode, jobs, workers, desc="decode"))
+        if pictures is None:
+            # Each job knows its place in the file: no process hands pixels to another.
+            jobs = [
+                (root / path, part, clips.offset + i * clips[0].nbytes, how)
+                for i, path in enumerate(rows["path"])
+            ]
+            results = dict(run_all(_decode, jobs, workers, desc="decode"))
+        else:
+            found = pictures(root, list(rows["path"]), **how)
+            results = dict(_written(found, part, clips.offset))
         reasons = [results[i] if isinstance(results[i], str) else None for i in range(len(rows))]
         kept = [i for i, reason in enumerate(reasons) if reason is None]
         lost = rows.assign(reason=reasons).drop(rows.index[kept])
@@ -113,6 +119,17 @@ def _keep(array: Path, kept: list[int]) -> None:
         fewer = open_memmap(part, "w+", np.uint8, (len(kept), *clips.shape[1:]))
         for row, source in enumerate(kept):
             fewer[row] = clips[source]
+
+
+def _written(
+    found: Iterable[tuple[int, np.ndarray, Facts]], array: Path, offset: int
+) -> Iterator[tuple[int, Facts]]:
+    """Write each clip to its place in the array; give its number and its facts."""
+    with array.open("r+b") as file:
+        for number, clip, facts in found:
+            file.seek(offset + number * clip.nbytes)
+            file.write(clip.data)
+            yield number, facts
 
 
 def _decode(job: tuple[Path, Path, int, dict[str, Any]]) -> Facts | str:

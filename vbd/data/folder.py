@@ -1,9 +1,8 @@
 """The reader of any folder of videos that has one sub-folder a class."""
 
-from hashlib import sha256
 from pathlib import Path
 
-from vbd.data.index import VIDEO_SUFFIXES, Listing, folders_in, table, videos_in
+from vbd.data.index import VIDEO_SUFFIXES, Listing, divide, folders_in, table, videos_in
 
 TEST_SHARE = 0.3
 
@@ -26,7 +25,9 @@ def read(root: Path, *, split: int = 1) -> Listing:
         ]
     else:
         tops = {"": root}
-        found = [(folder, _divide(videos_in(folder), split)) for folder in folders_in(root)]
+        found = [
+            (folder, divide(videos_in(folder), split, TEST_SHARE)) for folder in folders_in(root)
+        ]
     records = [
         # No name tells which clips are of one recording: each is a group of its own.
         ((folder / name).relative_to(root).as_posix(), folder.name, Path(name).stem, part)
@@ -41,10 +42,3 @@ def read(root: Path, *, split: int = 1) -> Listing:
             f"or into {root}/train/<class>/ and {root}/test/<class>/"
         )
     return Listing(table(records), unlisted=sum(len(videos_in(top)) for top in tops.values()))
-
-
-def _divide(names: list[str], split: int) -> dict[str, list[str]]:
-    # A hash, not a draw: the same on every machine, and a new file moves one other at most.
-    shuffled = sorted(names, key=lambda name: sha256(f"{split}/{name}".encode()).digest())
-    n_test = round(TEST_SHARE * len(names))  # from two clips on at least one, and never all
-    return {"test": shuffled[:n_test], "train": shuffled[n_test:]}

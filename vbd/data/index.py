@@ -5,16 +5,22 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import numpy
     import pandas
+
+    from vbd.data.decoding import Facts
 
 # A reader gives those of ``LISTED``, sampling the label, decoding the last three.
 COLUMNS = ("path", "label", "class_name", "group", "split", "has_audio", "n_frames", "fps")
 LISTED = ("path", "class_name", "group", "split")
-LAYOUTS = {"synthetic": "ucf101"}  # the embedded clips are rendered in UCF-101's layout
+# What is embedded is rendered in the layout of a dataset.
+LAYOUTS = {"synthetic": "ucf101", "faces": "csaw"}
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov"})
 
 
@@ -23,9 +29,9 @@ class Listing:
     """What a reader found: one row a clip, and what did not match the dataset's own lists.
 
     ``rows`` has the columns path (relative to the root, with /), class_name, group and split
-    ("train" or "test"). ``absent`` counts, by class, the clips that the lists name and the disk
-    does not hold: a part of UCF-101 is normal. ``unlisted`` counts the videos on disk that no
-    list names.
+    ("train", "test" or, for the defender's clips, "val"). ``absent`` counts, by class, the
+    clips that the lists name and the disk does not hold: a part of UCF-101 is normal. ``unlisted``
+    counts the videos on disk that no list names.
     """
 
     rows: pandas.DataFrame
@@ -33,25 +39,57 @@ class Listing:
     unlisted: int = 0
 
 
+class Pictures(Protocol):
+    """How a reader fills a store itself, where its files are no videos (``vbd/data/csaw.py``)."""
+
+    def __call__(
+        self,
+        root: Path,
+        paths: list[str],
+        /,
+        *,
+        frames: int,
+        stride: int,
+        views: int,
+        size: tuple[int, int],
+    ) -> Iterable[tuple[int, numpy.ndarray, Facts]]:
+        """Of each path its position, in any order, uint8 (views, frames, H, W, 3), and facts."""
+        ...
+
+
 def read(reader: str, root: Path, **options: int) -> Listing:
     """List the clips under ``root`` with the reader ``vbd/data/<reader>.py``.
 
-    "synthetic" is read by ``ucf101``, whose layout it has. ``options`` go to the reader; all of
-    them take ``split``, which of the dataset's splits.
+    ``options`` go to the reader; all of them take ``split``, which of the dataset's splits.
     Raises ValueError for a name without a reader, FileNotFoundError where the data is missing.
+    """
+    return module(reader).read(Path(root), **options)
+
+
+def module(reader: str) -> ModuleType:
+    """The file ``vbd/data/<reader>.py``, imported.
+
+    "synthetic" is read by ``ucf101`` and "faces" by ``csaw``, whose layouts they have. A reader
+    of files that are no videos has ``pictures`` too, which ``vbd/data/build.py`` calls.
+    Raises ValueError where there is none.
     """
     name = f"vbd.data.{LAYOUTS.get(reader, reader)}"
     try:
-        module = importlib.import_module(name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         # A reader that is there but lacks a library of its own must say that instead.
         if error.name != name:
             raise
         raise ValueError(
-            f"no reader {reader!r}: vbd has ucf101, hmdb51, kinetics and folder; "
+            f"no reader {reader!r}: vbd has {', '.join(_readers())}; "
             f"another one is a file vbd/data/{reader}.py with read(root, *, split)"
         ) from error
-    return module.read(Path(root), **options)
+
+
+def _readers() -> list[str]:
+    files = Path(__file__).parent.glob("*.py")
+    found = [file.stem for file in files if "\ndef read(root: Path" in file.read_text()]
+    return sorted([*found, *LAYOUTS])
 
 
 def table(records: Iterable[tuple[str, str, str, str]]) -> pandas.DataFrame:
@@ -60,6 +98,18 @@ def table(records: Iterable[tuple[str, str, str, str]]) -> pandas.DataFrame:
 
     # Sorted: the order of a disk or of a set must not reach the draws that follow.
     return pandas.DataFrame(sorted(records), columns=list(LISTED))
+
+
+def divide(names: list[str], split: int, share: float) -> dict[str, list[str]]:
+    """The ``names`` of a class as "train" and "test", where ``share`` of them go.
+
+    It is rounded, but at least one is on each side; a single one goes to train. Each ``split`` is
+    another division, and the same one everywhere.
+    """
+    # A hash, not a draw: the same on every machine, and a new file moves one other at most.
+    shuffled = sorted(names, key=lambda name: sha256(f"{split}/{name}".encode()).digest())
+    n_test = min(max(1, round(share * len(names))), max(0, len(names) - 1))
+    return {"test": shuffled[:n_test], "train": shuffled[n_test:]}
 
 
 def videos_in(folder: Path) -> list[str]:

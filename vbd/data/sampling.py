@@ -26,7 +26,8 @@ def sample(
     alphabetical order; or None for all. ``clips_per_class``: at most so many clips of a class in
     "train" and in "test", spread over as many groups as there are; a missing key or None takes
     all. ``val``, from 0 to 1: the share of the drawn train groups of each class that moves to
-    "val", at least one and never all of them; a class with a single group gives none.
+    "val", at least one and never all of them; a class with a single group gives none, and one
+    for which the reader lists "val" itself keeps just that.
     Returns the rows with a column label (int, from 0), sorted by label and path.
     Raises ValueError for a class that ``rows`` does not have, or for more classes than it has.
     """
@@ -39,8 +40,10 @@ def sample(
         clips = rows[rows["class_name"] == name].sort_values("path").assign(label=label)
         train = _spread(clips[clips["split"] == "train"], limits.get("train"), rng)
         test = _spread(clips[clips["split"] == "test"], limits.get("test"), rng)
-        held = train["group"].isin(_val_groups(train["group"], val, rng))
-        drawn += [train.assign(split=train["split"].where(~held, "val")), test]
+        listed = clips[clips["split"] == "val"]
+        groups = [] if len(listed) else _val_groups(train["group"], val, rng)
+        held = train["group"].isin(groups)
+        drawn += [train.assign(split=train["split"].where(~held, "val")), listed, test]
     return pandas.concat(drawn).sort_values(["label", "path"], ignore_index=True)
 
 

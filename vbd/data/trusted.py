@@ -3,18 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vbd.data.examples import Examples, examples, from_clips
+from vbd.data.hdf5 import SUFFIXES
+from vbd.data.size import sides
 from vbd.data.store import ClipStore
 
 
 def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str, str]]:
     """The trusted clips in ``source``, cut as the model's ``card`` says, and the unreadable ones.
 
-    ``source`` is a folder of videos with one sub-folder a class, or a clip store, whose split
-    "val" is taken. Unreadable files come with the reason, by name. Raises ValueError for a class
-    that the model does not know, or where no video can be read.
+    ``source`` is a folder of videos with one sub-folder a class, a clip store, whose split "val"
+    is taken, or an .h5 file of images (``vbd/data/images.py``). Unreadable files come with the
+    reason, by name. Raises ValueError for a class that the model does not know, or where no video
+    can be read.
     """
     clip, names = card.get("clip", {}), card["class_names"]
     missing = {"frames", "stride", "crop"} - set(clip)
@@ -26,6 +30,9 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     # "val" is what the defender holds: the model is trained or tested on the rest.
     if (source / "clips.npy").is_file():
         return examples(ClipStore.open(source), "val", crop=clip["crop"]), {}
+    size = sides(clip["crop"])
+    if source.suffix.lower() in SUFFIXES:
+        return _images(source, names, (clip["frames"], size)), {}
     from tqdm import tqdm
 
     from vbd.data.decoding import UnreadableClip, probe_and_decode
@@ -41,7 +48,6 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
         )
     pixels, labels, unreadable = [], [], {}
     how = {"frames": clip["frames"], "stride": clip["stride"], "views": 1}
-    size = (clip["crop"], clip["crop"])
     for row in tqdm(rows.itertuples(), "decode", len(rows), disable=None, leave=False):
         try:
             decoded, _ = probe_and_decode(source / row.path, size=size, **how)
@@ -54,3 +60,30 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     if not pixels:
         raise ValueError(f"{source}: none of {len(rows)} videos can be read: {unreadable}")
     return from_clips(torch.stack(pixels), labels), unreadable
+
+
+def _images(path: Path, names: list[str], cut: tuple[int, tuple[int, int]]) -> Examples:
+    """All images of an .h5 file as clips of one frame, for a model of the classes ``names``."""
+    from vbd.data.csaw import class_name
+    from vbd.data.images import ROWS, SIZE, Images
+
+    frames, size = cut
+    if (frames, size) != (1, SIZE):
+        raise ValueError(
+            f"{path} has images, clips of one frame of {SIZE[0]} x {SIZE[1]} px, and the card of "
+            f"the model says {frames} frames of {size[0]} x {size[1]} px: give it videos"
+        )
+    with Images(path) as images:
+        labels = images.labels.tolist()
+        # A model of only some of the people has numbered them anew, under the names they had.
+        numbered = all(n.isdecimal() and n == class_name(int(n)) for n in names)
+        known = {name if numbered else class_name(i): i for i, name in enumerate(names)}
+        unknown = sorted({label for label in labels if class_name(label) not in known})
+        if unknown:
+            raise ValueError(
+                f"{path}: the label {unknown[0]} is none of the model's {len(names)} classes, "
+                f"{', '.join(names[:4])} ...: are these images of other people?"
+            )
+        slices = [images.read(start, start + ROWS) for start in range(0, len(images), ROWS)]
+    pixels = np.concatenate(slices)[:, None]
+    return from_clips(pixels, [known[class_name(label)] for label in labels])

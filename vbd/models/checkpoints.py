@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vbd.data.hdf5 import SUFFIXES
 from vbd.files import replacing
 from vbd.models import build
 from vbd.models.base import Classifier
@@ -33,9 +34,9 @@ def save(model: nn.Module, path: Path, **card: Any) -> None:
 def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]]:
     """The model in ``path`` in evaluation mode, and its card; the inverse of ``save``.
 
-    With ``imports`` the card may name a class of the user's own, which runs its code. Raises
-    FileNotFoundError where the file or its card is missing, ValueError where they are not what
-    ``save`` writes.
+    It may be an .h5 file of Keras too, which needs no card if it is a DeepID. With ``imports`` the
+    card may name a class of the user's own, which runs its code. Raises FileNotFoundError where
+    the file or its card is missing, ValueError where they are not what ``save`` writes.
     """
     card = card_of(path)
     # A card comes with the model, maybe from a stranger: unasked, it must not run code.
@@ -62,31 +63,35 @@ def card_of(
 ) -> dict[str, Any]:
     """The card beside the weights in ``path``, with the keys that it ``needs``.
 
-    Raises FileNotFoundError where weights or card are missing, ValueError where it is none.
+    Or what an .h5 file without one shows by itself. Raises FileNotFoundError where weights or card are missing, ValueError where it is none.
     """
     beside = path.with_suffix(".json")
-    for file in (path, beside):
+    keras_file = path.suffix.lower() in SUFFIXES
+    for file in (path,) if keras_file else (path, beside):
         if not file.is_file():
             raise FileNotFoundError(
                 f"{file}: no such file. A model is its weights (.safetensors) and a card (.json) "
                 f"of the same name beside them, with {', '.join(needs)}."
             )
-    path = beside
+    if keras_file and not beside.is_file():
+        from vbd.models import keras
+
+        return keras.card(path, keras.read(path))
     try:
-        card = json.loads(path.read_text())
+        card = json.loads(beside.read_text())
     except ValueError as error:
-        raise ValueError(f"{path} is no card of a model: {error}") from None
+        raise ValueError(f"{beside} is no card of a model: {error}") from None
     missing = set(needs) - set(card)
     if missing:
-        raise ValueError(f"{path} is no card of a model: it lacks {', '.join(sorted(missing))}")
+        raise ValueError(f"{beside} is no card of a model: it lacks {', '.join(sorted(missing))}")
     return card
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors by name in a .safetensors or PyTorch file, on the CPU; nothing is unpickled.
+    """The tensors by name in a .safetensors, PyTorch or Keras .h5 file, on the CPU.
 
-    So the file may be anybody's. Raises ValueError where it holds anything else than tensors by
-    name.
+    Nothing is unpickled, so the file may be anybody's. Raises ValueError where it holds
+    anything else than tensors by name.
     """
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
@@ -96,6 +101,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         except SafetensorError as error:
             raise ValueError(f"{path} is not a whole .safetensors file: {error}") from None
+    if path.suffix.lower() in SUFFIXES:
+        from vbd.models import keras
+
+        return keras.read(path)
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vbd.data.build import build
-from vbd.data.index import read
+from vbd.data.index import module, read
 from vbd.data.sampling import sample
 from vbd.sections import Dataset
 
@@ -16,7 +16,7 @@ def main() -> None:
     """Decode the clips that ``--params`` samples from ``--root`` into the store of ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--params", type=json.loads, required=True, help='{"dataset": section}')
-    parser.add_argument("--root", type=Path, required=True, help="folder of the videos")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the files")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, required=True, help="clips.npy to write")
     args = parser.parse_args()
@@ -39,6 +39,7 @@ def main() -> None:
         views=dataset.views,
         size=dataset.store,
         workers=args.workers,
+        pictures=getattr(module(dataset.reader), "pictures", None),
         # What the lists have and the folder has not is counted, never left out in silence.
         absent=listing.absent,
         unlisted=listing.unlisted,

@@ -41,8 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", type=Path, help=".safetensors, its card beside it")
-    parser.add_argument("clips", type=Path, help="folder of clean videos, or clip store")
+    parser.add_argument("model", type=Path, help=".safetensors, its card beside it, or .h5")
+    parser.add_argument("clips", type=Path, help="folder of videos, clip store, or .h5 of images")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(
         "--seed", type=int, default=0, help="of the noise that the search starts at"
