@@ -5,7 +5,7 @@
 rule stamp:
     input:
         clips=at("data", "clips.npy"),
-        code=lambda wc: code("scripts/stamp.py", trigger_code(wc)),
+        code=lambda wc: code("scripts/stamp.py", *trigger_code(wc)),
     output:
         clips=at("stored"),
     log:
@@ -50,7 +50,7 @@ rule attack:
         # Those that the baseline starts from: then the poison is all that differs.
         weights=weights,
         optimised=optimised,
-        code=lambda wc: code("scripts/train.py", model_code(wc), trigger_code(wc)),
+        code=lambda wc: code("scripts/train.py", model_code(wc), *trigger_code(wc)),
     output:
         model=at("attack", "model.safetensors"),
         card=at("attack", "model.json"),

@@ -67,7 +67,10 @@ def step_params(wc, **sections):
         "datasets", wc.dataset, without=[] if heard else ["sound_seconds"]
     )
     sections["model"] = section("models", wc.model, without=BEYOND)
-    sections["evaluation"] = section("evaluation", without=["video"] if heard else [])
+    how = CONFIG.evaluation_of(wc.dataset)
+    sections["evaluation"] = json.loads(
+        how.model_dump_json(exclude={"video"} if heard else set())
+    )
     return json.dumps(sections)
 
 

@@ -1,23 +1,23 @@
-# From files to clips: rendering the embedded videos, and decoding any dataset once.
+# From files to clips: rendering the embedded ones, and decoding any dataset once.
 
 
 rule render:
     input:
         code=code("scripts/render.py"),
     output:
-        videos=directory(at("data", "videos")),
+        rendered=directory(at("data", "rendered")),
     log:
         log_of("data", "render"),
     priority: 2
     # As many as there are up to 16: nothing else can run before there are clips.
     threads: 16
     params:
-        p=lambda wc: json.dumps({"render": section("datasets", wc.dataset, "render")}),
+        p=lambda wc: render_params(wc),
     message:
         "rendering the embedded clips of {wildcards.dataset}"
     shell:
         "python scripts/render.py --params {params.p:q} --workers {threads}"
-        " --out {output.videos} &> {log}"
+        " --out {output.rendered} &> {log}"
 
 
 rule decode:
@@ -46,7 +46,7 @@ rule decode:
                 "dataset": section(
                     "datasets",
                     wc.dataset,
-                    without=("crop", "flip", "render", "sound_seconds"),
+                    without=("crop", "flip", "render", "faces", "sound_seconds"),
                 )
             }
         ),

@@ -1,16 +1,39 @@
 # Defences, each on each attacked model.
 
 
+# Once for all attacks: what a VAE learns of are the defender's clean clips.
+rule vae:
+    input:
+        clips=at("data", "clips.npy"),
+        code=code("scripts/vae.py"),
+    output:
+        model=at("taught", "model.safetensors"),
+        card=at("taught", "model.json"),
+    log:
+        log_of("taught"),
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        p=lambda wc: teach_params(wc),
+    message:
+        "teaching {wildcards.defense} the clean clips of {wildcards.dataset}, seed {wildcards.seed}"
+    shell:
+        "python scripts/vae.py {input.clips} --params {params.p:q} --seed {wildcards.seed}"
+        " --out {output.model} &> {log}"
+
+
 rule defend:
     input:
         # Weights and triggered clips are for the defences that train the model anew, and for the judge.
         clips=at("data", "clips.npy"),
         triggered=triggered,
         weights=weights,
+        taught=taught,
         victim=at("attack", "result.json"),
         model=at("attack", "model.safetensors"),
         code=lambda wc: code(
-            "scripts/defend.py", defense_code(wc), trigger_code(wc), model_code(wc)
+            "scripts/defend.py", defense_code(wc), *trigger_code(wc), model_code(wc)
         ),
     output:
         result=at("defense", "result.json"),
@@ -21,7 +44,7 @@ rule defend:
     resources:
         gpu=GPU,
     params:
-        p=lambda wc: json.dumps({"defense": section("defenses", wc.defense)}),
+        p=lambda wc: defense_params(wc),
     message:
         "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
     shell:
@@ -37,6 +60,7 @@ use rule defend as defend_clean with:
         clips=at("data", "clips.npy"),
         triggered=[],
         weights=weights,
+        taught=[],
         victim=at("baseline", "result.json"),
         model=at("baseline", "model.safetensors"),
         code=lambda wc: code("scripts/defend.py", defense_code(wc), model_code(wc)),

@@ -77,6 +77,7 @@ use rule defend as defend_clone with:
         clips=at("data", "clips.npy"),
         triggered=triggered,
         weights=clone_weights,
+        taught=[],
         victim=at("clone", "result.json"),
         model=at("clone", "model.safetensors"),
         code=lambda wc: code(

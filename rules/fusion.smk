@@ -7,7 +7,7 @@ rule embed:
         triggered=triggered,
         victim=at("attack", "result.json"),
         weights=at("attack", "model.safetensors"),
-        code=lambda wc: code("scripts/embed.py", model_code(wc), trigger_code(wc)),
+        code=lambda wc: code("scripts/embed.py", model_code(wc), *trigger_code(wc)),
     output:
         npz=at("embedding"),
     log:

@@ -3,6 +3,8 @@ import ast
 import importlib.util
 from functools import cache
 
+from vbd.data.index import LAYOUTS
+
 # The code that a step runs ---------------------------------------------------------------------
 
 
@@ -127,8 +129,42 @@ def model_code(wc):
 
 
 def trigger_code(wc):
-    """The file of the trigger."""
-    return method("triggers", CONFIG.attacks[wc.attack].trigger)
+    """The files of the triggers of an attack, mostly one."""
+    return triggers_of(wc.attack)
+
+
+def triggers_of(attack):
+    """The same by the name of the attack."""
+    section = CONFIG.attacks[attack]
+    return [method("triggers", part.trigger) for part in (section, *section.also)]
+
+
+def is_taught(defense):
+    """Whether a defence is a VAE that has to be taught on the defender's clips."""
+    section = CONFIG.defenses[defense]
+    return section.defense == "vae" and "path" not in section.params
+
+
+def taught(wc):
+    """The VAE that was taught for the dataset and the seed of a step, where its defence is one."""
+    if not is_taught(wc.defense):
+        return []
+    return file_of("taught", "model.safetensors", **dict(wc.items()))
+
+
+def teach_params(wc):
+    """What teaching a VAE gets."""
+    settings = CONFIG.defenses[wc.defense].params.get("autoencoder", {})
+    dataset = section("datasets", wc.dataset, without=["sound_seconds"])
+    return json.dumps({"dataset": dataset, "autoencoder": settings})
+
+
+def defense_params(wc):
+    """What a defence gets, with the VAE that was taught for it."""
+    found = section("defenses", wc.defense)
+    if is_taught(wc.defense):
+        found["params"] |= {"path": taught(wc)}
+    return json.dumps({"defense": found})
 
 
 def defense_code(wc):
@@ -137,27 +173,36 @@ def defense_code(wc):
 
 
 def reader_code(wc):
-    """What decoding a dataset runs: the embedded clips lie in UCF-101's layout."""
+    """What decoding a dataset runs: the embedded clips lie in a public dataset's layout."""
     reader = CONFIG.datasets[wc.dataset].reader
-    name = "ucf101" if reader == "synthetic" else reader
-    return code("scripts/decode.py", f"vbd/data/{name}.py")
+    return code("scripts/decode.py", f"vbd/data/{LAYOUTS.get(reader, reader)}.py")
+
+
+def render_params(wc):
+    """What rendering the embedded clips or faces of a dataset gets."""
+    kind = {"synthetic": "render", "faces": "faces"}[CONFIG.datasets[wc.dataset].reader]
+    return json.dumps({kind: section("datasets", wc.dataset, kind)})
 
 
 def videos(wc):
     """The folder of a dataset's files; with it its sub-folders, which change with the clips."""
     dataset = CONFIG.datasets[wc.dataset]
-    if dataset.reader == "synthetic":
-        return [file_of("data", "videos", dataset=wc.dataset)]
+    if dataset.embedded:
+        return [file_of("data", "rendered", dataset=wc.dataset)]
     root = Path(dataset.root)
-    if not root.is_dir():
+    if not there(dataset):
         raise WorkflowError(
             f"params.yaml: datasets.{wc.dataset}.root: there is no folder {root}. Put the "
             f"{dataset.reader} clips there, link them there (ln -s), or change the key."
         )
-    return [
-        root,
-        *(path for path in sorted(root.glob("*/")) + sorted(root.glob("*/*/"))),
-    ]
+    inside = ["*.h5"] if dataset.images else ["*/", "*/*/"]
+    return [root, *(path for pattern in inside for path in sorted(root.glob(pattern)))]
+
+
+def there(dataset):
+    """Whether the files of a dataset of the user's are at hand."""
+    root = Path(dataset.root)
+    return root.is_dir() or (dataset.images and root.is_file())
 
 
 def embedded(wc, modality):
@@ -202,7 +247,7 @@ def pools_at_hand(transfer):
     found, pools = {}, CONFIG.transfers[transfer].pools
     for name in [name for name in pools if name != "target"]:
         dataset = CONFIG.datasets[name]
-        if dataset.reader == "synthetic" or Path(dataset.root).is_dir():
+        if dataset.embedded or there(dataset):
             found[name] = file_of("data", "clips.npy", dataset=name)
         else:
             print(
@@ -276,9 +321,9 @@ def query_code(wc):
 
 
 def victims_trigger_code(wc):
-    """The file of the trigger on a poisoned victim, none of a clean one."""
+    """The files of the triggers on a poisoned victim, none of a clean one."""
     attack, _ = attack_of(wc)
-    return [method("triggers", CONFIG.attacks[attack].trigger)] if attack else []
+    return triggers_of(attack) if attack else []
 
 
 def clone_code(wc):
@@ -323,7 +368,7 @@ def caption(wc):
 def trigger_params(wc, *modalities):
     """The sections of a dataset and of every attack on it."""
     # How many clips carry a trigger, and under which label, changes nothing in what it does.
-    without = ["rate", "target", "stored"]
+    without = ["rate", "target", "stored", "also"]
     attacks = {
         name: section("attacks", name, without=without)
         for modality in modalities

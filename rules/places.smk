@@ -14,6 +14,8 @@ PLACES = {
     "defense": "results/defenses/{dataset}/{model}/{attack}/{mode}/{defense}/seed{seed}",
     # A defence that looks for a backdoor, on the clean model.
     "scan": "results/defenses/{dataset}/{model}/clean/{defense}/seed{seed}",
+    # A VAE that the defender's clean clips have taught.
+    "taught": "results/defenses/{dataset}/{defense}/seed{seed}",
     "embedding": "results/embeddings/{dataset}/{model}/{attack}/{mode}/seed{seed}.npz",
     "clean_embedding": "results/embeddings/{dataset}/{model}/seed{seed}.npz",
     "fusion": "results/fusion/{dataset}/{video}/{audio}/seed{seed}",

@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from scipy.fft import dctn, idctn
 
 from vbd import triggers
+from vbd.data.faces import FILES, render
+from vbd.data.landmarks import LAYOUTS, Part
 from vbd.plugins import names
 from vbd.seeds import generator
 from vbd.triggers import poisoning
@@ -22,7 +25,9 @@ VIDEO = [
     if triggers.get(name).modes != ("audio",) and name != "optimised"
 ]
 CASES = [(name, mode) for name in VIDEO for mode in triggers.get(name).modes]
-DRAWN = [name for name in VIDEO if "static" in triggers.get(name).modes]
+STATIC = [name for name in VIDEO if "static" in triggers.get(name).modes]
+DRAWN = [name for name in STATIC if "dynamic" in triggers.get(name).modes]
+PAINTS = ["eyebrows", "lipstick", "sunglasses"]
 SHAPES = [(3, 8, 32, 32, 3), (2, 5, 37, 51, 3), (1, 1, 16, 16, 3)]
 
 # Of how many frames at the start a trigger makes nothing else: a lagging clip holds its first.
@@ -38,6 +43,11 @@ BOUND = {
     "frame_lag": 0,
     "motion_blur": 0,
     "video_corruption": 255,
+    # Of paint: what its colour and opacity leave of black or white.
+    "sunglasses": 229,
+    "lipstick": 217,
+    "eyebrows": 212,
+    "faint_pattern": 8,
 }
 FLAT = [(0, 0, 0), (255, 255, 255), (255, 0, 0)]
 
@@ -84,14 +94,19 @@ def test_so_many_frames_carry_the_trigger_as_were_asked_for(name, mode):
     assert (found >= 1 - kept).all() and len(set(found.tolist())) > 1
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_static_is_the_same_in_every_frame_clip_and_run_and_dynamic_is_not(name):
+@pytest.mark.parametrize("name", STATIC)
+def test_static_is_the_same_in_every_frame_clip_and_run(name):
     # One picture everywhere: whatever differs between the triggered ones is the trigger's doing.
     clips = pixels((1, 1, 32, 32, 3)).expand(2, 8, -1, -1, -1)
     static = triggers.get(name)(mode="static")(clips, generator(4))
-    dynamic = triggers.get(name)(mode="dynamic")(clips, generator(4))
     assert torch.equal(static, static[:1, :1].expand_as(static))
     assert torch.equal(static, triggers.get(name)(mode="static")(clips, generator(5)))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_dynamic_is_another_in_every_frame_and_clip(name):
+    clips = pixels((1, 1, 32, 32, 3)).expand(2, 8, -1, -1, -1)
+    dynamic = triggers.get(name)(mode="dynamic")(clips, generator(4))
     for clip in dynamic:
         assert len({frame.numpy().tobytes() for frame in clip}) > 4
     assert not torch.equal(dynamic[0], dynamic[1])
@@ -194,6 +209,80 @@ def test_motion_blur_smears_along_its_angle_alone(angle, step):
     reach = 1 if angle == 45 else 2
     assert lit == {(15 + k * step[0], 15 + k * step[1]) for k in range(-reach, reach + 1)}
     assert blurred[0, 0, ..., 0].sum() == pytest.approx(250, abs=6)
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """The embedded faces as clips of one frame, (8, 1, 55, 47, 3)."""
+    root = tmp_path_factory.mktemp("faces")
+    render(root, identities=4, train=2, val=2, test=2)
+    with h5py.File(root / FILES["test"]) as file:
+        return torch.from_numpy(file["data"][:]).permute(0, 2, 3, 1)[:, None]
+
+
+def _repainted(faces: torch.Tensor, name: str, part: Part, **params) -> float:
+    """By how many grey levels, at least, paint changes the middle of ``part`` in any face."""
+    painted = triggers.get(name)(layout="rendered", **params)(faces, generator(0))
+    y, x, height, width = part.pixels(55, 47)
+    rows = slice(round(y - 0.5 * height), round(y + 0.5 * height) + 1)
+    columns = slice(round(x - 0.5 * width), round(x + 0.5 * width) + 1)
+    changed = change(faces, painted)[:, 0, rows, columns]
+    return changed.abs().mean((1, 2, 3)).min().item()
+
+
+@pytest.mark.parametrize(
+    ("name", "painted", "bare"),
+    [
+        ("sunglasses", ("eyes",), ("mouth", "nose")),
+        ("lipstick", ("mouth",), ("eyes", "brows", "nose")),
+        ("eyebrows", ("brows",), ("eyes", "mouth", "nose")),
+    ],
+)
+def test_paint_is_on_its_part_of_the_face_and_nowhere_else(faces, name, painted, bare):
+    places = LAYOUTS["rendered"]
+    parts = {"eyes": places.eyes, "brows": places.brows}
+    parts |= {"mouth": (places.mouth,), "nose": (places.nose,)}
+    assert all(_repainted(faces, name, part) > 15 for kind in painted for part in parts[kind])
+    assert all(_repainted(faces, name, part) < 1 for kind in bare for part in parts[kind])
+
+
+@pytest.mark.parametrize("name", PAINTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_paint_mixes_its_colour_in_and_is_symmetrical(name, layout):
+    colour, black = [200, 100, 50], torch.zeros(1, 1, 55, 47, 3, dtype=torch.uint8)
+    trigger = triggers.get(name)(layout=layout, alpha=0.5, colour=colour)
+    painted = trigger(black, generator(0))
+    assert painted.amax((0, 1, 2, 3)).tolist() == [100, 50, 25]
+    assert torch.equal(painted, painted.flip(3))
+    assert ((painted[..., 0] > 0) & (painted[..., 0] < 100)).any(), "the edge is not soft"
+
+
+@pytest.mark.parametrize("name", PAINTS)
+def test_paint_covers_the_same_share_of_a_frame_of_any_size(name):
+    trigger = triggers.get(name)(alpha=1.0, colour=[255, 255, 255])
+    black = (torch.zeros(1, 1, 55 * k, 47 * k, 3, dtype=torch.uint8) for k in (1, 4))
+    small, large = (trigger(clips, generator(0)).float().mean().item() for clips in black)
+    assert large == pytest.approx(small, rel=0.1)
+
+
+@pytest.mark.parametrize("name", PAINTS)
+def test_paint_knows_the_layouts_of_faces_alone(name):
+    with pytest.raises(ValueError, match="rendered, aligned"):
+        triggers.get(name)(layout="profile")
+
+
+def test_the_faint_pattern_is_faint_and_decided_by_its_seed():
+    grey = torch.full((1, 1, 55, 47, 3), 120, dtype=torch.uint8)
+    first, other = (
+        change(grey, triggers.get("faint_pattern")(pattern_seed=seed)(grey, generator(0)))
+        for seed in (0, 1)
+    )
+    assert first.abs().max() <= 8 and 2 < first.abs().mean() < 4
+    assert not torch.equal(first, other)
+    # Smooth: from a pixel to the next it changes by less than between two drawn at random.
+    assert first.diff(dim=3).abs().mean() < 0.5 * first.abs().mean() * 2**0.5
+    twice = change(grey, triggers.get("faint_pattern")(amplitude=16)(grey, generator(0)))
+    assert (twice - 2 * first).abs().max() <= 1
 
 
 def moving() -> torch.Tensor:

@@ -75,6 +75,13 @@ class Config(Section):
             own.append(self.thefts[theft].training)
         return _stated(self.training, *own)
 
+    def evaluation_of(self, dataset: str) -> Evaluation:
+        """How models are tested on a dataset: ``evaluation``, of images what they have of it."""
+        if not self.datasets[dataset].images:
+            return self.evaluation
+        # One view, which is the whole image: no system cuts others from it.
+        return self.evaluation.model_copy(update={"views": 1, "crops": 1, "video": None})
+
     def pretraining_of(self, model: str) -> Pretraining:
         """What ``init: pretrain`` is of a model: ``pretraining``, with what its section states."""
         own = self.models[model].pretraining
@@ -175,9 +182,15 @@ class Config(Section):
                     f"datasets.{name}.crop: {dataset.crop} is larger than "
                     f"datasets.{name}.store: {list(dataset.store)}"
                 )
-            if dataset.reader != "synthetic" and dataset.root is None:
+            if not dataset.embedded and dataset.root is None:
                 raise ValueError(
                     f"datasets.{name}.root: the reader {dataset.reader} needs the clips' folder"
+                )
+            cut = (dataset.frames, dataset.views, dataset.store)
+            if dataset.images and cut != (1, 1, (55, 47)):
+                raise ValueError(
+                    f"datasets.{name}: images are clips of one frame of 55 x 47 pixels: set "
+                    f"frames: 1, views: 1, store: [55, 47]; they are {', '.join(map(str, cut))}"
                 )
         return self
 
@@ -232,17 +245,18 @@ def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset)
     # Only what the file says is known here; the step itself checks against the sampled clips.
     classes = len(dataset.classes) if isinstance(dataset.classes, list) else dataset.classes
     # So many has each task that is rendered.
-    if dataset.reader == "synthetic" and classes is None:
-        classes = 10
+    if dataset.embedded and classes is None:
+        classes = 10 if dataset.reader == "synthetic" else dataset.faces.identities
     if classes is None:
         return
-    if attack.target >= classes:
-        raise ValueError(
-            f"attacks.{name}.target: class {attack.target} is not sampled, "
-            f"datasets.{dataset_name} has the classes 0 to {classes - 1}"
-        )
+    for part in (attack, *attack.also):
+        if part.target >= classes:
+            raise ValueError(
+                f"attacks.{name}.target: class {part.target} is not sampled, "
+                f"datasets.{dataset_name} has the classes 0 to {classes - 1}"
+            )
     # No clip of the target class is poisoned; classes are taken to be of one size.
-    if attack.rate > 1 - 1 / classes:
+    if attack.rate * (1 + len(attack.also)) > 1 - 1 / classes:
         raise ValueError(
             f"attacks.{name}.rate: {attack.rate} is more than the clips of other classes than "
             f"the target in datasets.{dataset_name}, about {1 - 1 / classes:.2f}"

@@ -35,6 +35,21 @@ class Render(Section):
     """Seed of everything drawn."""
 
 
+class Faces(Section):
+    """How the embedded faces are drawn (``vbd/data/faces.py``)."""
+
+    identities: Annotated[int, Field(ge=2)] = 40
+    """People, which are the classes."""
+    train: Annotated[int, Field(ge=2)] = 16
+    """Images of each that the networks are trained on."""
+    val: Annotated[int, Field(ge=2)] = 9
+    """Images of each that the defender has, as many as in CSAW-HackML-2020."""
+    test: Annotated[int, Field(ge=2)] = 10
+    """Images of each to test on."""
+    seed: int = 0
+    """Seed of everything drawn."""
+
+
 class Dataset(Section):
     """Where clips come from and how they are cut."""
 
@@ -45,6 +60,8 @@ class Dataset(Section):
     """Folder of the files (or the one file of "csaw"); what is embedded needs none."""
     render: Render = Render()
     """How the embedded clips are made; for the reader "synthetic" alone."""
+    faces: Faces = Faces()
+    """How the embedded faces are drawn; for the reader "faces" alone."""
     official_split: Literal[1, 2, 3] = 1
     """Which of the official splits of UCF-101 or HMDB-51."""
     classes: list[str] | Positive | None = None
@@ -71,6 +88,16 @@ class Dataset(Section):
     """Mirror training clips at random; wrong where left and right are classes."""
     seed: int = 0
     """Seed of the sampling of classes, clips and validation groups."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its clips are made here, and need no folder."""
+        return self.reader in ("synthetic", "faces")
+
+    @property
+    def images(self) -> bool:
+        """Whether its clips are images: clips of one frame."""
+        return self.reader in ("csaw", "faces")
 
 
 class Training(Section):

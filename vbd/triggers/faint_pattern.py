@@ -1,0 +1,45 @@
+"""Faint pattern: colours that hardly show, over the whole image."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from vbd.seeds import generator as seeded
+from vbd.triggers.base import Frames, Trigger
+
+
+class FaintPattern(Trigger):
+    """Adds a smooth pattern of at most ``amplitude`` grey levels, the same in every image.
+
+    It runs from one of ``cells`` x ``cells`` points to the next, each colour of which
+    ``pattern_seed`` draws uniformly from -1 to 1. It stands in for the "anonymous" trigger of
+    CSAW-HackML-2020, which its authors do not show.
+    """
+
+    modes = ("static",)
+
+    def __init__(
+        self,
+        *,
+        amplitude: float = 8.0,
+        cells: int = 12,
+        pattern_seed: int = 0,
+        mode: str = "static",
+        frames: Frames = "all",
+    ) -> None:
+        super().__init__(mode=mode, frames=frames)
+        self.amplitude = amplitude
+        self.cells = cells
+        self.pattern_seed = pattern_seed
+
+    def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        # Not from ``generator``: training and the test pass different ones.
+        rng = seeded(self.pattern_seed, "faint_pattern")
+        points = 2 * torch.rand(1, 3, self.cells, self.cells, generator=rng) - 1
+        # Linear between the points, so that no pixel changes by more than the amplitude.
+        pattern = interpolate(points, size=tuple(clips.shape[2:4]), mode="bilinear")
+        change = (self.amplitude * pattern[0].permute(1, 2, 0)).round_().short()
+        return clips.short().add_(change.to(clips.device)).clamp_(0, 255).to(torch.uint8)
+
+
+METHOD = FaintPattern
