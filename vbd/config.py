@@ -249,10 +249,10 @@ def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset)
         classes = 10 if dataset.reader == "synthetic" else dataset.faces.identities
     if classes is None:
         return
-    for part in (attack, *attack.also):
-        if part.target >= classes:
+    for target in (attack.target, *(part.target for part in attack.also)):
+        if target >= classes:
             raise ValueError(
-                f"attacks.{name}.target: class {part.target} is not sampled, "
+                f"attacks.{name}.target: class {target} is not sampled, "
                 f"datasets.{dataset_name} has the classes 0 to {classes - 1}"
             )
     # No clip of the target class is poisoned; classes are taken to be of one size.

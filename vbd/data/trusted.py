@@ -1,5 +1,6 @@
 """Clean clips for a model that comes without its dataset: cut as its card says, from a folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
         return examples(ClipStore.open(source), "val", crop=clip["crop"]), {}
     size = sides(clip["crop"])
     if source.suffix.lower() in SUFFIXES:
-        return _images(source, names, (clip["frames"], size)), {}
+        _fits_images(source, clip["frames"], size)
+        return images(source, names), {}
     from tqdm import tqdm
 
     from vbd.data.decoding import UnreadableClip, probe_and_decode
@@ -62,28 +64,38 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     return from_clips(torch.stack(pixels), labels), unreadable
 
 
-def _images(path: Path, names: list[str], cut: tuple[int, tuple[int, int]]) -> Examples:
-    """All images of an .h5 file as clips of one frame, for a model of the classes ``names``."""
-    from vbd.data.csaw import class_name
-    from vbd.data.images import ROWS, SIZE, Images
+def images(path: Path, names: Sequence[str] | None = None) -> Examples:
+    """All images of an .h5 file as clips of one frame, with their labels.
 
-    frames, size = cut
+    With ``names``, the classes of a model, the labels are its numbers of these. Raises
+    FileNotFoundError and ValueError as ``vbd.data.images`` does, or for a label that is none of
+    them.
+    """
+    from vbd.data.csaw import class_name
+    from vbd.data.images import ROWS, Images
+
+    with Images(path) as file:
+        labels = file.labels.tolist()
+        if names is not None:
+            # A model of only some of the people has numbered them anew, by the names they had.
+            numbered = all(n.isdecimal() and n == class_name(int(n)) for n in names)
+            known = {name if numbered else class_name(i): i for i, name in enumerate(names)}
+            unknown = sorted({label for label in labels if class_name(label) not in known})
+            if unknown:
+                raise ValueError(
+                    f"{path}: the label {unknown[0]} is none of the model's {len(names)} classes, "
+                    f"{', '.join(names[:4])} ...: are these images of other people?"
+                )
+            labels = [known[class_name(label)] for label in labels]
+        slices = [file.read(start, start + ROWS) for start in range(0, len(file), ROWS)]
+    return from_clips(np.concatenate(slices)[:, None], labels)
+
+
+def _fits_images(path: Path, frames: int, size: tuple[int, int]) -> None:
+    from vbd.data.images import SIZE
+
     if (frames, size) != (1, SIZE):
         raise ValueError(
             f"{path} has images, clips of one frame of {SIZE[0]} x {SIZE[1]} px, and the card of "
             f"the model says {frames} frames of {size[0]} x {size[1]} px: give it videos"
         )
-    with Images(path) as images:
-        labels = images.labels.tolist()
-        # A model of only some of the people has numbered them anew, under the names they had.
-        numbered = all(n.isdecimal() and n == class_name(int(n)) for n in names)
-        known = {name if numbered else class_name(i): i for i, name in enumerate(names)}
-        unknown = sorted({label for label in labels if class_name(label) not in known})
-        if unknown:
-            raise ValueError(
-                f"{path}: the label {unknown[0]} is none of the model's {len(names)} classes, "
-                f"{', '.join(names[:4])} ...: are these images of other people?"
-            )
-        slices = [images.read(start, start + ROWS) for start in range(0, len(images), ROWS)]
-    pixels = np.concatenate(slices)[:, None]
-    return from_clips(pixels, [known[class_name(label)] for label in labels])

@@ -63,7 +63,9 @@ def card_of(
 ) -> dict[str, Any]:
     """The card beside the weights in ``path``, with the keys that it ``needs``.
 
-    Or what an .h5 file without one shows by itself. Raises FileNotFoundError where weights or card are missing, ValueError where it is none.
+    Or what an .h5 file without one shows by itself. Raises FileNotFoundError where weights or card
+    are missing, ValueError where it is none.
+    are missing, ValueError where it is none.
     """
     beside = path.with_suffix(".json")
     keras_file = path.suffix.lower() in SUFFIXES

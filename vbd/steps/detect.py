@@ -1,0 +1,147 @@
+"""Screen images for triggers with a VAE, and give each the label that a backdoored network has.
+
+  vbd detect clean_test_data.h5 sunglasses_bd_net.h5 vae.safetensors
+  vbd detect clean_test_data.h5 sunglasses_bd_net.h5 vae.safetensors --poisoned sunglasses.h5
+  vbd detect face.png sunglasses_bd_net.h5 vae.safetensors
+
+The task of CSAW-HackML-2020: of N classes, numbered from 0, label N says that an image carries a
+trigger (1283 of its people). The network is a Keras .h5 file of DeepID, or a model of ours with its
+card; `vbd vae` makes the VAE. A VAE holds an image for triggered if it restores it worse than it
+does nearly all clean ones: see the false alarms beside the detections. Every image's label and
+error are written to --out.
+"""
+
+import argparse
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from vbd.data.examples import Examples, from_clips
+from vbd.data.hdf5 import SUFFIXES as H5
+from vbd.data.picture import SUFFIXES, picture
+from vbd.data.size import sides
+from vbd.data.trusted import clean_clips
+from vbd.defenses.autoencoder import Autoencoder
+from vbd.defenses.vae import limits
+from vbd.device import choose
+from vbd.files import replacing
+from vbd.models import checkpoints
+from vbd.training import predict
+
+
+def main() -> None:
+    """Label the images of ``data`` by ``model``, refuse those that ``vae`` holds for triggered."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="images (.h5), or one (.png, .jpg)")
+    parser.add_argument("model", type=Path, help=".h5 of Keras, or .safetensors with its card")
+    parser.add_argument("vae", type=Path, help=".safetensors of `vbd vae`")
+    triggered = (
+        "images that all carry a trigger: how many are detected, and what they are taken for"
+    )
+    parser.add_argument("--poisoned", type=Path, metavar="H5", help=triggered)
+    rule = "mean: the mean error (default); published: mean and deviation against those of all"
+    parser.add_argument("--rule", choices=("mean", "published"), default="mean", help=rule)
+    alarms = "share of clean images that may be refused, for the rule mean (default 0.05)"
+    parser.add_argument("--false-positives", type=float, default=0.05, help=alarms)
+    parser.add_argument("--out", type=Path, default=Path("labels.csv"), help="(default labels.csv)")
+    args = parser.parse_args()
+    try:
+        if not 0 < args.false_positives < 1:
+            raise ValueError("--false-positives is a share between 0 and 1")
+        network, card = checkpoints.load(args.model, imports=False)
+        network, vae = network.to(choose()), Autoencoder.load(args.vae)
+        limit = limits(vae, args.false_positives, args.rule)[args.rule]
+        files = [file for file in (args.data, args.poisoned) if file is not None]
+        sets = [_read(file, card) for file in files]
+        found = [answers(network, vae, some, args.rule, limit) for some in sets]
+    except (FileNotFoundError, ValueError) as error:
+        # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
+        sys.exit(str(error))
+    _write(args.out, files, found)
+    if args.data.suffix.lower() in SUFFIXES:
+        print(_of_one(args.data, found[0], limit))
+    else:
+        print(_of_clean(args.data, sets[0].labels, found[0]))
+    if args.poisoned is not None:
+        print(_of_poisoned(args.poisoned, sets[1].labels, found[1]))
+    print(f"every label is in {args.out}")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of each image the label by the network alone, the one that is given, and its error."""
+
+    own: Tensor
+    labels: Tensor
+    scores: Tensor
+
+    @property
+    def refused(self) -> Tensor:
+        """Which images are held for triggered (N,): they get a label that the network has not."""
+        return self.labels != self.own
+
+
+def answers(
+    network: nn.Module, vae: Autoencoder, some: Examples, rule: str, limit: float
+) -> Answers:
+    """The answers to ``some`` images: of N classes, label N where the error is ``limit`` or more.
+
+    ``rule`` is one of the measures of ``Autoencoder``.
+    """
+    scores = predict(network, some, seed=0)
+    errors = vae.measures(some, seed=0)[rule]
+    own = scores.argmax(1)
+    return Answers(own, own.masked_fill(errors >= limit, scores.shape[1]), errors)
+
+
+def _read(file: Path, card: dict[str, Any]) -> Examples:
+    if file.suffix.lower() in SUFFIXES:
+        # Whose face it is, nobody has said.
+        return from_clips(picture(file, sides(card["clip"]["crop"])), [0])
+    if file.suffix.lower() not in H5:
+        raise ValueError(f"{file}: images are an .h5 file, or one .png or .jpg")
+    return clean_clips(file, card)[0]
+
+
+def _share(hits: Tensor) -> str:
+    return f"{100 * hits.double().mean():.1f} %"
+
+
+def _of_one(file: Path, found: Answers, limit: float) -> str:
+    sense = "it carries a trigger" if found.refused[0] else "no trigger is seen"
+    return (
+        f"{file}: label {found.labels[0]}, {sense} (error {found.scores[0]:.4f}, refused from "
+        f"{limit:.4f} on; the network alone: {found.own[0]})"
+    )
+
+
+def _of_clean(file: Path, labels: Tensor, found: Answers) -> str:
+    return (
+        f"{file}: {len(labels)} images, {_share(found.labels == labels)} get their own label, "
+        f"{_share(found.own == labels)} by the network alone; {_share(found.refused)} are refused, "
+        "false alarms if all are clean"
+    )
+
+
+def _of_poisoned(file: Path, labels: Tensor, found: Answers) -> str:
+    return (
+        f"{file}: {len(labels)} images, {_share(found.refused)} are detected; "
+        f"{_share(found.labels == labels)} get the label that the file has, "
+        f"{_share(found.own == labels)} by the network alone"
+    )
+
+
+def _write(out: Path, files: list[Path], found: list[Answers]) -> None:
+    with replacing(out) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "image", "label", "label_of_network", "error"])
+        for source, some in zip(files, found, strict=True):
+            columns = (some.labels.tolist(), some.own.tolist(), some.scores.tolist())
+            for row, (label, own, error) in enumerate(zip(*columns, strict=True)):
+                writer.writerow([source.name, row, label, own, f"{error:.6f}"])
