@@ -65,7 +65,6 @@ def card_of(
 
     Or what an .h5 file without one shows by itself. Raises FileNotFoundError where weights or card
     are missing, ValueError where it is none.
-    are missing, ValueError where it is none.
     """
     beside = path.with_suffix(".json")
     keras_file = path.suffix.lower() in SUFFIXES
