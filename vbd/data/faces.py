@@ -22,7 +22,7 @@ def render(
     root: Path,
     *,
     identities: int = 40,
-    train: int = 16,
+    train: int = 20,
     val: int = 9,
     test: int = 10,
     seed: int = 0,
