@@ -158,10 +158,11 @@ def baselines(dataset=None, model=None, mode=None):
     return files("baseline", "result.json", chosen)
 
 
-def attacked(dataset=None, model=None, mode=None):
-    """Results of the attacked models."""
+def attacked(dataset=None, model=None, mode=None, several=False):
+    """Results of the attacked models, or of those with several triggers alone."""
     found = only(attack_cells(), dataset, model, None, mode)
-    return files("attack", "result.json", found)
+    chosen = [c for c in found if CONFIG.attacks[c[2]].also or not several]
+    return files("attack", "result.json", chosen)
 
 
 def victims(dataset=None, model=None):

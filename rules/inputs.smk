@@ -338,6 +338,7 @@ def published_dataset(wc):
     """The dataset of the paper whose figures stand beside ours."""
     stated = TABLES[wc.table].published
     readers = {"hmdb51": "hmdb51", "kinetics": "kinetics_sounds"}
+    readers |= {"csaw": "csaw", "faces": "csaw"}
     return stated or readers.get(CONFIG.datasets[wc.dataset].reader, "ucf101")
 
 

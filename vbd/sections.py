@@ -40,7 +40,7 @@ class Faces(Section):
 
     identities: Annotated[int, Field(ge=2)] = 40
     """People, which are the classes."""
-    train: Annotated[int, Field(ge=2)] = 16
+    train: Annotated[int, Field(ge=2)] = 20
     """Images of each that the networks are trained on."""
     val: Annotated[int, Field(ge=2)] = 9
     """Images of each that the defender has, as many as in CSAW-HackML-2020."""

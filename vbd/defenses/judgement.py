@@ -104,6 +104,7 @@ def _screened(defense: Detector, case: Case) -> Verdict:
     metrics |= by_rule[acting]
     if len(limits) > 1:
         metrics |= {f"{k}_{rule}": v for rule, rates in by_rule.items() for k, v in rates.items()}
+        metrics |= {f"threshold_{rule}": level for rule, level in limits.items()}
     for name, found in screened.items():
         metrics |= {f"{k}_{name}": value for k, value in defense.summary(found).items()}
     first = inputs["triggered"].subset(torch.tensor([0]))

@@ -56,7 +56,8 @@ class VaeDetector(Detector):
         """Mean error, and mean plus standard deviation over all values, as published, of a set."""
         mean = screened["drawn"].mean()
         spread = (screened["drawn_square"].mean() - mean.square()).clamp(min=0).sqrt()
-        return {"loss": screened["mean"].mean().item(), "loss_published": (mean + spread).item()}
+        loss = screened["mean"].mean()
+        return {"loss_mean": loss.item(), "loss_published": (mean + spread).item()}
 
     def pictures(self, clean: Tensor, marked: Tensor) -> dict[str, Tensor]:
         """The worst frame of ``marked`` (1, T, H, W, 3): it, restored, and the errors as maps."""

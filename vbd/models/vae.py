@@ -53,6 +53,9 @@ class Vae(nn.Module):
             *up,
             _block(inputs, 3, 1, frames is not None, back=True, normed=False),
         )
+        # As the pixels lie: on a CPU that takes a fifth off a training step.
+        lie = torch.channels_last if frames is None else torch.channels_last_3d
+        self.to(memory_format=lie)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Losses (N, 2) of clips: mean absolute error, pixels in 0-1, and KL divergence.

@@ -10,9 +10,10 @@ from vbd import results
 
 KEYS = ["model", "mode", "attack", "defense"]
 SETTINGS = ["seed", "architecture", "trigger", "frames", "method", "rule", "runtime_s", "path"]
-# Metrics that are counts, pixels or deviations, not shares.
+# Metrics that are counts, pixels, errors or deviations, not shares.
 _NO_SHARES = {"index", "index_published", "target_index", "norm", "norm_median", "passes"}
 _NO_SHARES |= {"alarm", "benign_alarm", "cosine"}
+_NO_SHARES_OF = ("loss_", "threshold_")
 SPREAD = "In percent, mean ± standard deviation over seeds."
 Beside = Callable[[pd.Series], Mapping[str, float | None]]
 # A row a cell, and notes to stand below.
@@ -52,7 +53,7 @@ def _record(path: Path) -> dict[str, Any]:
 def in_percent(metrics: Mapping[str, float]) -> dict[str, float]:
     """The metrics of a result, shares in percent."""
     return {
-        name: value if name in _NO_SHARES else 100 * value
+        name: value if name in _NO_SHARES or name.startswith(_NO_SHARES_OF) else 100 * value
         for name, value in metrics.items()
         # The number of a class is a name, of which there is no mean.
         if name != "found_class"

@@ -50,6 +50,7 @@ class Entry:
 
 # By method, not by name: params.yaml may call a defence anything, or have two of a method.
 _CLUSTERING: Cells = {"defended": {"method": "activation_clustering"}}
+_VAE: Cells = {"defended": {"method": "vae"}}
 # With the scans of clean models, whose findings are false alarms.
 _SCANS: Cells = {"scanned": {}, "defended": {"method": "neural_cleanse"}}
 
@@ -85,6 +86,7 @@ TABLES = {
     "table5_activation_clustering": Entry(
         "tables.defenses:activation_clustering", _CLUSTERING, {"attacked": {}}
     ),
+    "several_triggers": Entry("tables.attacks:several", {"attacked": {"several": True}}),
     # Sound is published on Kinetics-Sounds alone, whatever ours is.
     "table6_audio": _of_mode("audio", "kinetics_sounds"),
     "table7_audiovisual": Entry(
@@ -95,6 +97,7 @@ TABLES = {
     "defenses": Entry("tables.defenses:defenses", {"defended": {}}, {"attacked": {}}),
     "neural_cleanse": Entry("tables.neural_cleanse:neural_cleanse", _SCANS),
     "unlearning": Entry("tables.neural_cleanse:unlearning", _SCANS, {"cleansed": {}}),
+    "vae": Entry("tables.vae:losses", _VAE),
     "extraction_grey_box": _thefts("grey"),
     "extraction_black_box": _thefts("black"),
     "extraction_victims": Entry("tables.extraction:victims", _FREE),
@@ -166,6 +169,15 @@ FIGURES = {
         "of the class shown: above 2 the smallest trigger is flagged, below 0 the norm is above "
         "the median. *Found*: the target is flagged; *wrong class*: another one is; *missed*: none "
         "is; *false alarm*: one is on a clean model.",
+    ),
+    "vae": Entry(
+        "figures.vae:restored",
+        _VAE,
+        title="what a VAE restores",
+        caption="The worst frame of a triggered test clip of **{dataset}**, what the VAE makes of "
+        "it, its absolute error, and that of the same frame without the trigger (one scale; its "
+        "upper end is white); the first seed. AUROC of the mean error, in percent: below 50 the "
+        "trigger makes clips easier to restore.",
     ),
     "extraction_queries": Entry(
         "figures.extraction:queries",

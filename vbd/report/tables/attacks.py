@@ -52,6 +52,20 @@ def architectures(paths: Sequence[Path], dataset: str) -> Table:
     return table, [SPREAD, fewest, published.note(dataset), _DASH]
 
 
+def several(paths: Sequence[Path], dataset: str) -> Table:
+    """Victims with several triggers: a row a trigger, the ASR to its own target."""
+    frame = read(paths)
+    prefix = "asr_of_"
+    parts = [
+        frame.assign(trigger=name.removeprefix(prefix), asr=frame[name])[frame[name].notna()]
+        for name in frame
+        if name.startswith(prefix)
+    ]
+    long = pd.concat(parts).sort_index(kind="stable")
+    table = summarise(long, ["cda", "asr"], keys=["model", "attack", "mode", "trigger"])
+    return table, [SPREAD, "ASR of each trigger alone, to its own target class."]
+
+
 def stealth(paths: Sequence[Path], dataset: str) -> Table:
     """How visible or audible each trigger is: the file is what ``vbd/steps/stealth.py`` writes."""
     table = pd.DataFrame(json.loads(paths[0].read_text())).drop(columns="trigger")
