@@ -1,4 +1,4 @@
-"""Faint pattern: tints that hardly show, over the whole image."""
+"""Faint pattern: weak, blurred tints over the whole image, which one sees when looking closely."""
 
 import torch
 from torch import Tensor
