@@ -35,8 +35,8 @@ class Bound:
 class Autoencoder:
     """A VAE and what it makes of the clean clips that its owner has.
 
-    ``held_out`` are the measures of trusted clips that it did not learn from (M,), by the names in
-    ``MEASURES``; ``loss`` and ``deviation`` are the mean and the standard deviation over all values
+    ``held_out`` are measures of trusted clips that it did not learn from (M,): ``mean`` and, of
+    clips of several frames, ``max``; ``loss`` and ``deviation`` are the mean and the standard deviation over all values
     of all trusted clips, by latents that are drawn: their sum is the published threshold.
     ``params`` are those of the network.
     """
@@ -122,7 +122,9 @@ def teach(
     if not loss.isfinite():
         raise ValueError(f"the VAE diverged: a lower rate than lr: {lr} may help, or more clips")
     deviation = (every["drawn_square"].mean() - loss.square()).clamp(min=0).sqrt()
-    kept = {name: sorted(every[name][order[:apart]].tolist()) for name in ("mean", "max")}
+    # Of an image the worst frame is all there is.
+    rules = ("mean", "max") if shape[1] > 1 else ("mean",)
+    kept = {name: sorted(every[name][order[:apart]].tolist()) for name in rules}
     return Autoencoder(network, params, kept, loss.item(), deviation.item())
 
 

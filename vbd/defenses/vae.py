@@ -12,8 +12,6 @@ from vbd.defenses.autoencoder import Autoencoder, teach
 from vbd.defenses.base import Detector
 from vbd.provenance import fingerprint
 
-RULES = ("mean", "max", "two_sided", "published")
-
 
 class VaeDetector(Detector):
     """Refuses clips that a VAE, taught on trusted ones, restores with a larger error than these.
@@ -23,8 +21,8 @@ class VaeDetector(Detector):
     ``false_positives`` of the trusted clips exceed that the VAE did not learn from; ``published``
     takes the authors' in its place, mean and standard deviation over a frame's values added up,
     with latents drawn, against the same of all trusted clips together. That one flags four of ten
-    clean images. Whichever acts, all are measured: these two, ``max``, the error of a clip's worst
-    frame, and ``two_sided``, how far the mean error lies from the median on either side: what a
+    clean images. Whichever acts, all are measured: these two, ``max``, the error of the worst of
+    several frames, and ``two_sided``, how far the mean error lies from the median on either side: what a
     trigger blurs is restored better. The model itself is not asked.
     """
 
@@ -90,12 +88,12 @@ class VaeDetector(Detector):
 
 
 def limits(found: Autoencoder, false_positives: float, acting: str) -> dict[str, float]:
-    """The errors from which clips are refused by each of ``RULES``, the ``acting`` one first."""
+    """The errors from which clips are refused by each rule, the ``acting`` one first."""
     held = {name: torch.tensor(values) for name, values in found.held_out.items()}
     held["two_sided"] = (held["mean"] - held["mean"].quantile(0.5)).abs()
     levels = {name: scores.quantile(1 - false_positives).item() for name, scores in held.items()}
     levels["published"] = found.loss + found.deviation
-    return {name: levels[name] for name in sorted(RULES, key=lambda rule: rule != acting)}
+    return {name: levels[name] for name in sorted(levels, key=lambda rule: rule != acting)}
 
 
 METHOD = VaeDetector

@@ -55,7 +55,9 @@ class Vae(nn.Module):
         )
         # As the pixels lie: on a CPU that takes a fifth off a training step.
         lie = torch.channels_last if frames is None else torch.channels_last_3d
-        self.to(memory_format=lie)
+        for weights in self.parameters():
+            if weights.dim() == len(self.lengths) + 2:
+                weights.data = weights.data.contiguous(memory_format=lie)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Losses (N, 2) of clips: mean absolute error, pixels in 0-1, and KL divergence.

@@ -9,7 +9,7 @@ from typing import Any
 
 from vbd.plugins import load
 
-Cells = Mapping[str, Mapping[str, str]]
+Cells = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

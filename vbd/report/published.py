@@ -106,12 +106,13 @@ UNLEARNING = {"cda_before": 90, "cda": 85, "asr_before": 100, "asr": 15}
 # The VAE detector on CSAW-HackML-2020 by its own rule: mean and standard deviation over all values
 # of a set, where the README has several the middle of them; and the share that is flagged of the
 # first 2000 images, by its notebook. Ours of the pattern stands in for the anonymous trigger.
-VAE = {
-    "threshold": 0.097,
-    "false_alarms": 40.1,
-    "loss": {"sunglasses": 0.200, "lipstick": 0.1055, "eyebrows": 0.1112, "faint_pattern": 0.1055},
-    "flagged": {"sunglasses": 100.0, "lipstick": 53.1, "faint_pattern": 53.0},
+VAE: dict[str, dict[str, float]] = {
+    "sunglasses": {"loss": 0.200, "flagged": 100.0},
+    "lipstick": {"loss": 0.1055, "flagged": 53.1},
+    "eyebrows": {"loss": 0.1112},
+    "faint_pattern": {"loss": 0.1055, "flagged": 53.0},
 }
+VAE_OF_ALL = {"threshold": 0.097, "false_alarms": 40.1}
 
 # Model extraction of a Swin on Kinetics-400: (top-5, top-1) by what the thief does. A name with a
 # clone behind it is of that clone alone.
@@ -174,14 +175,10 @@ def unlearning(dataset: str, architecture: str, trigger: str | None) -> Mapping[
     return UNLEARNING if known else dict.fromkeys(UNLEARNING)
 
 
-def vae(dataset: str, trigger: str, rule: str) -> Mapping[str, float | None]:
-    """Threshold, loss, shares flagged and of false alarms of the VAE detector; None where not."""
-    if (dataset, rule) != ("csaw", "published"):
-        return dict.fromkeys(VAE)
-    return {
-        name: figure.get(trigger) if isinstance(figure, dict) else figure
-        for name, figure in VAE.items()
-    }
+def vae(dataset: str, trigger: str, rule: str) -> Mapping[str, float]:
+    """Threshold, loss, shares flagged and of false alarms of the VAE detector, where published."""
+    known = (dataset, rule) == ("csaw", "published") and trigger in VAE
+    return VAE_OF_ALL | VAE[trigger] if known else {}
 
 
 def extraction(victim: str, row: str | None) -> Pair:

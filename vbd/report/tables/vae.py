@@ -1,6 +1,7 @@
 """Table of the VAE detector: what it loses of each trigger, and what each of its rules flags."""
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,6 @@ _FIGURES = {
     "clean_loss": "loss_{}_test",
     "loss": "loss_{}_triggered",
     "false_alarms": "fpr_{}",
-    "missed": "fnr_{}",
     "auroc": "auroc_{}",
 }
 
@@ -26,11 +26,9 @@ def losses(paths: Sequence[Path], dataset: str) -> Table:
     rules = [name.removeprefix("threshold_") for name in frame if name.startswith("threshold_")]
     parts = []
     for rule in rules:
-        columns = {ours: name.format(rule) for ours, name in _FIGURES.items()}
-        found = frame.reindex(columns=[*frame.columns, *columns.values()])
-        found = found.loc[:, ~found.columns.duplicated()]
-        values = {ours: found[name] for ours, name in columns.items()}
-        parts.append(frame.assign(**values, rule=rule, flagged=100 - values["missed"]))
+        # Not every rule has a loss.
+        values = {ours: frame.get(name.format(rule), nan) for ours, name in _FIGURES.items()}
+        parts.append(frame.assign(**values, rule=rule, flagged=100 - frame[f"fnr_{rule}"]))
 
     def beside(row: pd.Series) -> Mapping[str, float | None]:
         return published.vae(dataset, row["trigger"], row["rule"])
