@@ -36,9 +36,9 @@ class Autoencoder:
     """A VAE and what it makes of the clean clips that its owner has.
 
     ``held_out`` are measures of trusted clips that it did not learn from (M,): ``mean`` and, of
-    clips of several frames, ``max``; ``loss`` and ``deviation`` are the mean and the standard deviation over all values
-    of all trusted clips, by latents that are drawn: their sum is the published threshold.
-    ``params`` are those of the network.
+    clips of several frames, ``max``; ``loss`` and ``deviation`` are the mean and the standard
+    deviation over all values of all trusted clips, by latents that are drawn: their sum is the
+    published threshold. ``params`` are those of the network.
     """
 
     network: Vae

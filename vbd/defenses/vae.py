@@ -22,8 +22,8 @@ class VaeDetector(Detector):
     takes the authors' in its place, mean and standard deviation over a frame's values added up,
     with latents drawn, against the same of all trusted clips together. That one flags four of ten
     clean images. Whichever acts, all are measured: these two, ``max``, the error of the worst of
-    several frames, and ``two_sided``, how far the mean error lies from the median on either side: what a
-    trigger blurs is restored better. The model itself is not asked.
+    several frames, and ``two_sided``, how far the mean error lies from the median on either side:
+    what a trigger blurs is restored better. The model itself is not asked.
     """
 
     def __init__(

@@ -27,12 +27,9 @@ _TITLES |= {
 }
 _TITLES |= {"honest_cda": "Honest accuracy", "honest_error": "Honest error"}
 _TITLES |= {f"{name}_before": f"{name.upper()} before" for name in ("cda", "asr", "ra")}
-_DIGITS = dict.fromkeys(("threshold", "clean_loss", "loss"), 4) | {
-    "ssim": 3,
-    "index": 2,
-    "target_index": 2,
-    "cosine": 4,
-}
+_DIGITS = {"ssim": 3, "index": 2, "target_index": 2, "cosine": 4}
+_DIGITS |= dict.fromkeys(("threshold", "clean_loss", "loss"), 4)
+_DIGITS |= dict.fromkeys(("threshold_published", "loss_published"), 3)
 _DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", "passes"), 0)
 _DIGITS |= dict.fromkeys(("caught", "alarm", "false_alarm", "classes"), 0)
 
