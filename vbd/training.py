@@ -93,7 +93,8 @@ def fit(
         history["accuracy"].append(hits / count)
         states = [part.state_dict() for part in parts]
         kept.save({"epoch": epoch + 1, "parts": states, "history": history})
-        print(f"{name}: loss {loss / count:.4f}, accuracy {hits / count:.3f}", flush=True)
+        right = f", accuracy {hits / count:.3f}" if examples.labels.numel() else ""
+        print(f"{name}: loss {loss / count:.4f}{right}", flush=True)
     return history
 
 
