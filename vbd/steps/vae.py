@@ -61,5 +61,5 @@ def _clips(source: Path, params: dict[str, dict[str, object]]) -> Examples:
     if source.suffix.lower() in SUFFIXES:
         return images(source)
     dataset = Dataset.model_validate(params.get("dataset", {}))
-    # Never mirrored or moved: what it is shown later is neither.
-    return examples(ClipStore.open(source.parent), "val", crop=dataset.crop)
+    store = ClipStore.open(source.parent)
+    return examples(store, "val", crop=dataset.crop, flip=dataset.flip)
