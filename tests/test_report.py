@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import screened
 import stolen
 import torch
 from PIL import Image
@@ -152,7 +153,8 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
             path = folder / str(number) / "result.json"
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(row | {"params": {"fusion": fusion} | sides}))
-    return found | stolen.write(tmp_path_factory.mktemp("thefts"))
+    found |= stolen.write(tmp_path_factory.mktemp("thefts"))
+    return found | screened.write(tmp_path_factory.mktemp("screened"))
 
 
 VICTIM = ("baselines", "attacks")
@@ -167,6 +169,8 @@ INPUTS = dict.fromkeys(TABLES, VICTIM) | {
     "defenses": ("attacks", *METHODS, "neural_cleanse", "scans"),
     "neural_cleanse": CLEANSE,
     "unlearning": (*VICTIM, *CLEANSE),
+    "vae": ("vae",),
+    "several_triggers": ("several",),
     "extraction_grey_box": ("clones",),
     "extraction_black_box": ("clones",),
     "extraction_victims": ("clones",),
@@ -179,7 +183,7 @@ INPUTS = dict.fromkeys(TABLES, VICTIM) | {
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_the_golden_one(cells, tmp_path, name):
     paths = [path for kind in INPUTS[name] for path in cells[kind]]
-    dataset = "kinetics_sounds" if name == "table6_audio" else "ucf101"
+    dataset = {"table6_audio": "kinetics_sounds", "vae": "csaw"}.get(name, "ucf101")
     writing.write(*TABLES[name].make(paths, dataset), tmp_path / "t.csv")
     texts = [(tmp_path / f"t{suffix}").read_text() for suffix in (".csv", ".md", ".tex")]
     assert "\n".join(texts) == (GOLDEN / f"{name}.txt").read_text()
@@ -195,6 +199,8 @@ DRAWN = {
     "defenses": (("attacks", *METHODS), 2),
     # Four panels a victim.
     "neural_cleanse": (CLEANSE, 4 * 5),
+    # The same, of two.
+    "vae": (("vae",), 4 * 2),
     # Accuracy and agreement, a row a victim; a panel a transfer set.
     "extraction_queries": (("clones",), 2 * 2),
     "stolen_backdoors": (("stolen",), 1),
@@ -277,6 +283,8 @@ def test_baselines_alone_make_a_table(cells):
         (("hmdb51", "tsm", "natural", "video_corruption"), (None, None)),
         (("ucf101", "slowfast", "dynamic", "badnet"), (None, None)),
         (("ucf101", "r3d", None, None), (None, None)),
+        (("csaw", "deepid", "static", "sunglasses"), (97.87, None)),
+        (("ucf101", "deepid", "static", "sunglasses"), (None, None)),
     ],
 )
 def test_published_figures_are_those_of_the_paper(cell, figures):
@@ -286,6 +294,13 @@ def test_published_figures_are_those_of_the_paper(cell, figures):
 def test_published_clustering_is_of_i3d_on_ucf101():
     assert published.clustering("ucf101", "i3d", "static", "sig") == (34.21, 15.17)
     assert published.clustering("hmdb51", "i3d", "static", "sig") == (None, None)
+
+
+def test_published_losses_are_of_the_published_rule_on_its_own_data():
+    found = published.vae("csaw", "sunglasses", "published")
+    assert found == {"threshold": 0.097, "false_alarms": 40.1, "loss": 0.2, "flagged": 100.0}
+    assert published.vae("csaw", "sunglasses", "mean") == {}
+    assert published.vae("ucf101", "badnet", "published") == {}
 
 
 @pytest.mark.parametrize("triggers, tall", [(2, False), (13, True)])

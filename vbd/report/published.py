@@ -204,7 +204,8 @@ def extraction_final(victim: str, setting: str, row: str | None) -> float | None
 def note(dataset: str) -> str:
     """What stands under a table with published figures."""
     if dataset == "csaw":
-        return f"Published: on {NAMES[dataset]}; not these images."
+        images = f"on {NAMES[dataset]}, not these images"
+        return f"Published: {images}; the faint pattern stands in for the anonymous trigger."
     return (
         'Published: "Look, Listen, and Attack", the full-size network of the same architecture on '
         f"{NAMES[dataset]}; not this model."

@@ -10,11 +10,13 @@ from vbd.report import published
 from vbd.report.cells import Table, read, summarise
 
 _KEYS = ["model", "attack", "mode", "defense", "rule"]
+_RULES = ("mean", "max", "two_sided", "published")
 _FIGURES = {
     "threshold": "threshold_{}",
     "clean_loss": "loss_{}_test",
     "loss": "loss_{}_triggered",
     "false_alarms": "fpr_{}",
+    "missed": "fnr_{}",
     "auroc": "auroc_{}",
 }
 
@@ -23,12 +25,13 @@ def losses(paths: Sequence[Path], dataset: str) -> Table:
     """A row an attack and a rule: threshold, losses, what is flagged, AUROC; published beside."""
     frame = read(paths)
     frame = frame[frame["method"] == "vae"]
-    rules = [name.removeprefix("threshold_") for name in frame if name.startswith("threshold_")]
     parts = []
-    for rule in rules:
-        # Not every rule has a loss.
+    for rule in _RULES:
+        # Not every rule has a loss, and of images there is no worst frame.
         values = {ours: frame.get(name.format(rule), nan) for ours, name in _FIGURES.items()}
-        parts.append(frame.assign(**values, rule=rule, flagged=100 - frame[f"fnr_{rule}"]))
+        part = frame.assign(**values, rule=rule)
+        part["flagged"] = 100 - part["missed"]
+        parts.append(part[part["threshold"].notna()])
 
     def beside(row: pd.Series) -> Mapping[str, float | None]:
         return published.vae(dataset, row["trigger"], row["rule"])
