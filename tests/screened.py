@@ -1,4 +1,4 @@
-"""Results of the VAE detector and of a victim with several triggers, as the workflow writes them."""
+"""Results of the VAE detector and of a victim with several triggers, as the steps write them."""
 
 import json
 from pathlib import Path

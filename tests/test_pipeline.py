@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ NOT_COPIED = ("results", "data", ".snakemake", ".git", ".venv", "dvc.lock")
 # BadNet on tsm, and once more on four poisoned frames; the optimised trigger on i3d against Neural
 # Cleanse; two attacks on sound, fused with i3d's static and natural ones. Two thefts of the clean
 # i3d, with two budgets each, and one of its BadNet, whose clone Neural Cleanse looks into; beside
-# it the clone of the clean one.
+# it the clone of the clean one. And faces, a dataset of its own: three triggers at once on DeepID,
+# against a VAE.
 REPORT = {"metrics": 1, "all": 1}
 VICTIMS = {"train": 3, "optimise": 1, "attack": 7, "ablate": 1, "defend": 10, "defend_clean": 1}
 VICTIMS |= {"query": 4, "steal": 6, "defend_clone": 1}
@@ -34,6 +36,9 @@ CELLS = REPORT | VICTIMS | {"embed": 5, "embed_clean": 2, "fuse": 1, "figure": 1
 ATTACK = REPORT | {"attack": 3, "ablate": 1, "defend": 6, "embed": 1, "fuse": 1}
 ATTACK |= {"query": 1, "steal": 1, "defend_clone": 1, "figure": 7, "table": 10}
 TRIGGER = ATTACK | {"table": 11, "gallery": 1, "stealth": 1}  # and what shows the trigger itself
+SCREENED = REPORT | {"defend": 1, "figure": 2, "table": 3}
+FACE_TRIGGER = SCREENED | {"attack": 1, "figure": 3, "table": 6}
+FACES = FACE_TRIGGER | {"train": 1, "vae": 1, "all": 0}
 DEFENSE = REPORT | {"defend": 3, "table": 3, "figure": 1}
 RESULT = "results/attacks/synthetic/i3d/badnet/static/seed0/result.json"
 METRICS = "results/report/default/synthetic/metrics.json"
@@ -170,7 +175,10 @@ def test_a_touched_file_re_runs_nothing(tree):
     [
         ("vbd/triggers/badnet.py", TRIGGER),
         ("vbd/defenses/activation_clustering.py", DEFENSE),
-        ("scripts/metrics.py", REPORT),
+        ("scripts/metrics.py", REPORT | {"metrics": 2}),
+        # One of several triggers of an attack, and what a VAE is.
+        ("vbd/triggers/lipstick.py", FACE_TRIGGER),
+        ("vbd/models/vae.py", SCREENED | {"vae": 1}),
         # Of the figures those that the file draws.
         ("vbd/report/figures/neural_cleanse.py", {"figure": 1, "all": 1}),
     ],
@@ -185,7 +193,7 @@ def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
     [
         (RATE, ATTACK),
         # The pretrained weights and the gallery have no seed.
-        ({"seeds": [0, 1]}, CELLS),
+        ({"seeds": [0, 1]}, dict(Counter(CELLS) + Counter(FACES))),
         # The optimised trigger is shown there.
         ({"training": {"weight_decay": 0.3}}, CELLS | {"gallery": 1, "stealth": 1, "table": 19}),
     ],
