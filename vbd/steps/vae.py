@@ -14,7 +14,9 @@ import argparse
 import json
 import sys
 import time
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from vbd.data.examples import Examples, examples
 from vbd.data.hdf5 import SUFFIXES
@@ -35,14 +37,17 @@ def main() -> None:
         'what is not as published, as JSON: {"autoencoder": {...}} as in params.yaml, where the '
         'defence vae has it; of a clip store also {"dataset": its section}'
     )
-    parser.add_argument("--params", type=json.loads, default={}, help=said)
+    parser.add_argument("--params", default="{}", help=said)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="model.safetensors to write")
     args = parser.parse_args()
     resume, start = args.out.parent / f"resume-{args.out.stem}.pt", time.monotonic()
     try:
-        known = _clips(args.clean, args.params)
-        settings = args.params.get("autoencoder", {})
+        if args.out.suffix != ".safetensors":
+            raise ValueError(f"--out {args.out}: a VAE is written to a .safetensors file")
+        params = _params(args.params)
+        settings = params.get("autoencoder", {})
+        known = _clips(args.clean, params)
         found = teach(known, seed=args.seed, resume=resume, **settings)
     except (FileNotFoundError, TypeError, ValueError) as error:
         # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
@@ -57,9 +62,38 @@ def main() -> None:
     )
 
 
-def _clips(source: Path, params: dict[str, dict[str, object]]) -> Examples:
+def _params(given: str) -> dict[str, dict[str, Any]]:
+    """``--params`` as it was ``given``. Raises ValueError for what is no such thing."""
+    try:
+        params = json.loads(given)
+    except ValueError as error:
+        raise ValueError(
+            f"--params is no JSON ({error}): keys and text go in double quotes"
+        ) from None
+    settings = set(signature(teach).parameters) - {"clean", "seed", "resume"}
+    if not isinstance(params, dict) or not all(isinstance(part, dict) for part in params.values()):
+        raise ValueError('--params is of the form {"autoencoder": {...}}, and this is not')
+    for where, keys, known in (
+        ("", params, {"autoencoder", "dataset"}),
+        ("autoencoder.", params.get("autoencoder", {}), settings),
+    ):
+        if unknown := sorted(set(keys) - known):
+            raise ValueError(
+                f"--params: {where}{unknown[0]} is unknown; there are {', '.join(sorted(known))}"
+            )
+    return params
+
+
+def _clips(source: Path, params: dict[str, dict[str, Any]]) -> Examples:
     if source.suffix.lower() in SUFFIXES:
         return images(source)
-    dataset = Dataset.model_validate(params.get("dataset", {}))
+    if source.name != "clips.npy":
+        raise ValueError(f"{source}: clean images are an .h5 file, or clips.npy of a clip store")
+    if "dataset" not in params:
+        raise ValueError(
+            f"{source}: how its clips are cut has to be said, "
+            "--params '{\"dataset\": its section of params.yaml}'"
+        )
+    dataset = Dataset.model_validate(params["dataset"])
     # Never mirrored or moved: what it is shown later is neither.
     return examples(ClipStore.open(source.parent), "val", crop=dataset.crop)
