@@ -65,6 +65,8 @@ class Autoencoder:
     @classmethod
     def load(cls, path: Path) -> "Autoencoder":
         """The inverse of ``save``. Raises FileNotFoundError, or ValueError where it is none."""
+        if path.suffix != ".safetensors":
+            raise ValueError(f"{path} is no VAE: `vbd vae` writes one, a .safetensors file")
         card = checkpoints.card_of(path, needs=("architecture", "params"))
         if card["architecture"] != "vae":
             raise ValueError(f"{path} holds a {card['architecture']}: `vbd vae` makes a VAE")

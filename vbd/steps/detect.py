@@ -54,6 +54,8 @@ def main() -> None:
     try:
         if not 0 < args.false_positives < 1:
             raise ValueError("--false-positives is a share between 0 and 1")
+        if args.poisoned is not None and args.poisoned.suffix.lower() not in H5:
+            raise ValueError(f"--poisoned {args.poisoned}: triggered images are an .h5 file")
         network, card = checkpoints.load(args.model, imports=False)
         network, vae = network.to(choose()), Autoencoder.load(args.vae)
         _fits(args.vae, vae, args.model, card)

@@ -20,6 +20,7 @@ from typing import Any
 
 from vbd.data.examples import Examples, examples
 from vbd.data.hdf5 import SUFFIXES
+from vbd.data.size import sides
 from vbd.data.store import ClipStore
 from vbd.data.trusted import images
 from vbd.defenses.autoencoder import teach
@@ -71,17 +72,17 @@ def _params(given: str) -> dict[str, dict[str, Any]]:
             f"--params is no JSON ({error}): keys and text go in double quotes"
         ) from None
     settings = set(signature(teach).parameters) - {"clean", "seed", "resume"}
-    if not isinstance(params, dict) or not all(isinstance(part, dict) for part in params.values()):
-        raise ValueError('--params is of the form {"autoencoder": {...}}, and this is not')
-    for where, keys, known in (
-        ("", params, {"autoencoder", "dataset"}),
-        ("autoencoder.", params.get("autoencoder", {}), settings),
-    ):
-        if unknown := sorted(set(keys) - known):
-            raise ValueError(
-                f"--params: {where}{unknown[0]} is unknown; there are {', '.join(sorted(known))}"
-            )
+    _known(params, "--params", {"autoencoder", "dataset"})
+    _known(params.get("autoencoder", {}), "--params, autoencoder", settings)
     return params
+
+
+def _known(given: object, where: str, keys: set[str]) -> None:
+    listed = ", ".join(sorted(keys))
+    if not isinstance(given, dict):
+        raise ValueError(f"{where} has to be {{...}} with keys among {listed}")
+    if unknown := sorted(set(given) - keys):
+        raise ValueError(f"{where}: {unknown[0]} is unknown; there are {listed}")
 
 
 def _clips(source: Path, params: dict[str, dict[str, Any]]) -> Examples:
@@ -96,4 +97,11 @@ def _clips(source: Path, params: dict[str, dict[str, Any]]) -> Examples:
         )
     dataset = Dataset.model_validate(params["dataset"])
     # Never mirrored or moved: what it is shown later is neither.
-    return examples(ClipStore.open(source.parent), "val", crop=dataset.crop)
+    store, window = ClipStore.open(source.parent), sides(dataset.crop)
+    height, width = store.clips.shape[-3:-1]
+    if window[0] > height or window[1] > width:
+        raise ValueError(
+            f"--params: dataset.crop of {window[0]} x {window[1]} px is larger than the frames in "
+            f"{source}, {height} x {width}"
+        )
+    return examples(store, "val", crop=dataset.crop)
