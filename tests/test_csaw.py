@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from h5_files import faces, h5
 
 from vbd.data import csaw
 from vbd.data.build import build
@@ -20,23 +21,6 @@ from vbd.data.store import ClipStore
 from vbd.data.trusted import clean_clips
 
 CARD = {"class_names": ["0000", "0001", "0002"], "clip": {"frames": 1, "stride": 1}}
-
-
-def faces(n: int, seed: int = 0) -> np.ndarray:
-    """Images (n, 3, 55, 47) uint8; a 0 and a 255 are among the pixels."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (n, 3, *SIZE), dtype=np.uint8)
-    pixels[0, 0, 0, :2] = 0, 255
-    return pixels
-
-
-def h5(path: Path, **arrays: object) -> Path:
-    """Write the arrays, a few faces of class 0 where they are not given; None leaves one out."""
-    given = {"data": faces(4), "label": np.zeros(4, np.int64)} | arrays
-    with h5py.File(path, "w") as file:
-        for key, value in given.items():
-            if value is not None:
-                file[key] = value
-    return path
 
 
 def changed(change: Callable[[h5py.File], object]) -> Callable[[Path], Path]:

@@ -33,6 +33,20 @@ PARAMS = {
     "anp": {"steps": 200, "batch_size": 16},
     # Eleven grey levels, in the root mean square, make a class look like the one beside it.
     "ibau": {"rounds": 40, "lr": 0.1, "radius": 6.0, "batch_size": 16},
+    # Most clips are held out: the quantile of a few would refuse one in ten of others.
+    "vae": {
+        "autoencoder": {
+            "channels": [4, 8],
+            "strides": [2, 2],
+            "latent": 8,
+            "held_out": 0.7,
+            "epochs": 20,
+            "batch_size": 4,
+            "lr": 0.01,
+            "schedule": "one_cycle",
+        },
+        "false_positives": 0.01,
+    },
 }
 # Neural Cleanse has a planted model of its own: three classes are too few for a deviation.
 METHODS = [name for name in names("vbd.defenses") if name != "neural_cleanse"]

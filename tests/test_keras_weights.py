@@ -1,54 +1,15 @@
 """The networks of CSAW-HackML-2020 are read without Keras, and compute what they do in it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import torch
+from h5_files import CLASSES, Weights, drawn, written
 
 from vbd.models import build, checkpoints, keras
 from vbd.models.base import inside
-
-Weights = dict[str, np.ndarray]
-CLASSES = 7
-
-
-def drawn(channels: tuple[int, ...] = (20, 40, 60, 80), hidden: int = 160) -> Weights:
-    """Random weights of a DeepID in Keras's order of axes, under Keras's names."""
-    a, b, c, d = channels
-    kernels = {
-        "conv_1": (4, 4, 3, a),
-        "conv_2": (3, 3, a, b),
-        "conv_3": (3, 3, b, c),
-        "conv_4": (2, 2, c, d),
-        "fc_1": (5 * 4 * c, hidden),
-        "fc_2": (4 * 3 * d, hidden),
-        "output": (hidden, CLASSES),
-    }
-    rng = np.random.default_rng(0)
-    weights = {}
-    for layer, shape in kernels.items():
-        # The signal keeps its size from layer to layer, and biases are seen in it.
-        scale = np.sqrt(2 / np.prod(shape[:-1]))
-        weights[f"{layer}/kernel:0"] = rng.normal(0, scale, shape).astype(np.float32)
-        weights[f"{layer}/bias:0"] = rng.normal(0, 0.3, shape[-1:]).astype(np.float32)
-    return weights
-
-
-def written(path: Path, weights: Weights, whole: bool = False) -> Path:
-    """Write them as Keras's ``save_weights`` does, or as ``save`` does a ``whole`` model."""
-    with h5py.File(path, "w") as file:
-        if whole:
-            file.attrs["model_config"] = '{"class_name": "Model"}'
-            file.create_group("optimizer_weights")["Adam/iterations:0"] = 3
-        top = file.create_group("model_weights") if whole else file
-        top.attrs["layer_names"] = [b"input", b"conv_1"]
-        top.create_group("pool_1").attrs["weight_names"] = []
-        for name, value in weights.items():
-            top[f"{name.split('/')[0]}/{name}"] = value
-    return path
 
 
 def convolved(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:

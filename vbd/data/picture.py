@@ -15,7 +15,7 @@ def picture(path: Path, size: tuple[int, int]) -> Tensor:
     ``size`` is the height and width; of another size it is scaled. Raises FileNotFoundError, and
     ValueError where it is no picture that can be read.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
@@ -23,7 +23,8 @@ def picture(path: Path, size: tuple[int, int]) -> Tensor:
         # Named, as Pillow would try every format that it knows on whatever the file is.
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             whole = image.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
+    # Pillow has a SyntaxError for a PNG whose later parts are damaged.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is no PNG or JPEG that can be read: {error}") from None
     if whole.size != size[::-1]:
         whole = whole.resize(size[::-1], Image.Resampling.BILINEAR)

@@ -65,12 +65,19 @@ class Autoencoder:
     @classmethod
     def load(cls, path: Path) -> "Autoencoder":
         """The inverse of ``save``. Raises FileNotFoundError, or ValueError where it is none."""
-        card = checkpoints.card_of(path, needs=("architecture", "params", "clean"))
+        if path.suffix != ".safetensors":
+            raise ValueError(f"{path} is no VAE: `vbd vae` writes one, a .safetensors file")
+        card = checkpoints.card_of(path, needs=("architecture", "params"))
         if card["architecture"] != "vae":
             raise ValueError(f"{path} holds a {card['architecture']}: `vbd vae` makes a VAE")
-        network = Vae(**card["params"])
-        checkpoints.fill(network, path)
-        return cls(network.eval().to(choose()), card["params"], **card["clean"])
+        try:
+            network = Vae(**card["params"])
+            checkpoints.fill(network, path)
+            return cls(network.eval().to(choose()), card["params"], **card["clean"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path.with_suffix('.json')} is no card of a VAE ({error}): `vbd vae` writes one"
+            ) from None
 
 
 def teach(

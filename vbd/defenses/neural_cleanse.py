@@ -1,6 +1,7 @@
 """Neural Cleanse (Wang et al. 2019): the class that too small a trigger gives is unlearned."""
 
 import copy
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -67,7 +68,7 @@ class NeuralCleanse(Repair):
         norms = torch.tensor([found.norm for found in scan.recovered])
         metrics = {
             "detected": float(scan.detected),
-            "index": scan.index[scan.suspect].item(),
+            "index": scan.of(scan.suspect)[1],
             # Of the norms as they are, as Wang et al. have it, to compare with.
             "index_published": anomaly_index(norms).max().item(),
             "found_class": float(scan.suspect) if scan.detected else -1.0,
@@ -81,16 +82,18 @@ class NeuralCleanse(Repair):
             model = self.unlearn(model, scan.accused, clean, seed)
         return Repaired(model, metrics, scan=scan)
 
-    def scan(self, model: nn.Module, clean: Examples, seed: int) -> Scan:
-        """Reconstruct a trigger for every class of ``model`` on ``clean`` clips, judge their norms.
+    def scan(
+        self, model: nn.Module, clean: Examples, seed: int, classes: Sequence[int] | None = None
+    ) -> Scan:
+        """Reconstruct triggers for ``classes`` of ``model`` on ``clean`` clips, judge their norms.
 
-        What the search found is kept in ``resume``, where that is set.
+        None are all classes. What the search found is kept in ``resume``, where that is set.
         """
         needed = evidence(model, clean, self.confidence, seed)
-        classes = range(len(needed))
         # Every class is searched, the attacker's like any other: its number is not known here.
-        recovered = self.search(model, clean, classes, seed=seed, resume=self.resume)
-        return judged(recovered, needed, self.threshold)
+        searched = list(range(len(needed)) if classes is None else classes)
+        recovered = self.search(model, clean, searched, seed=seed, resume=self.resume)
+        return judged(recovered, needed[searched], self.threshold)
 
     def unlearn(self, model: nn.Module, found: Recovered, clean: Examples, seed: int) -> nn.Module:
         """A copy of ``model`` trained to give clips with the trigger ``found`` their true class.

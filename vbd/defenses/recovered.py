@@ -37,11 +37,11 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Scan:
-    """What the smallest triggers of all classes say of a model.
+    """What the smallest triggers of the classes of a model, or of some of them, say of it.
 
-    ``recovered`` has one for each class, in order; ``evidence`` (classes,) is what each has to
-    bring, and ``index`` (classes,) the anomaly index of their norms in proportion to it.
-    ``suspect`` is the class of the highest index, ``detected`` whether it is flagged.
+    ``recovered`` has one for each class that was searched; ``evidence`` (K,) is what each has to
+    bring, and ``index`` (K,) the anomaly index of their norms in proportion to it. ``suspect`` is
+    the class of the highest index, ``detected`` whether it is flagged.
     """
 
     recovered: Sequence[Recovered]
@@ -53,19 +53,25 @@ class Scan:
     @property
     def accused(self) -> Recovered:
         """The trigger of the suspect class."""
-        return self.recovered[self.suspect]
+        return self.of(self.suspect)[0]
+
+    def of(self, target: int) -> tuple[Recovered, float]:
+        """The trigger of class ``target`` and its index; ValueError where it was not searched."""
+        place = [found.target for found in self.recovered].index(target)
+        return self.recovered[place], self.index[place].item()
 
 
 def judged(recovered: Sequence[Recovered], evidence: Tensor, threshold: float = 2.0) -> Scan:
-    """The verdict on the smallest triggers of all classes of a model.
+    """The verdict on the smallest triggers ``recovered`` of a model.
 
-    ``evidence`` (classes,) is what ``neural_cleanse.evidence`` measures.
+    ``evidence`` (K,) is what ``neural_cleanse.evidence`` measures of the same classes.
     """
     # A norm of 0 has no logarithm.
     norms = torch.tensor([found.norm for found in recovered]).clamp(min=1e-3)
     index = anomaly_index((norms / evidence).log())
-    suspect = int(index.argmax())
-    return Scan(recovered, evidence, index, suspect, bool(index[suspect] > threshold))
+    highest = int(index.argmax())
+    suspect = recovered[highest].target
+    return Scan(recovered, evidence, index, suspect, bool(index[highest] > threshold))
 
 
 def anomaly_index(values: Tensor) -> Tensor:

@@ -34,11 +34,12 @@ def against_truth(
     if triggered is None:
         return {}, arrays
     true = change(triggered)
-    ours = change(test.triggered(scan.recovered[target].trigger()))
+    found, index = scan.of(target)
+    ours = change(test.triggered(found.trigger()))
     # By the change to the pixels, not by masks: most true triggers have none.
     one, other = (part > part.max() / 2 for part in (true, ours))
     figures = {
-        "target_index": scan.index[target].item(),
+        "target_index": index,
         "right_class": float(scan.detected and scan.suspect == target),
         "iou": ((one & other).sum() / (one | other).sum()).item(),
     }

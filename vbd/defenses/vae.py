@@ -66,7 +66,8 @@ class VaeDetector(Detector):
         both = torch.cat([clean, marked]).to(device)
         with torch.inference_mode():
             errors, restored = network.errors(both).mean(-1), network.restored(both)
-        worst = int(errors[1].mean((1, 2)).argmax())
+        # A VAE of whole clips pads them in time too, and what it adds is no frame of theirs.
+        worst = int(errors[1, : both.shape[1]].mean((1, 2)).argmax())
         high, wide = clean.shape[2:4]
         seen = (255 * restored[:, worst, :high, :wide]).clamp(0, 255).round()
         return {

@@ -33,6 +33,11 @@ class Vae(nn.Module):
     ) -> None:
         super().__init__()
         self.lengths = tuple(size) if frames is None else (frames, *size)
+        if len(channels) != len(strides) or not channels:
+            raise ValueError(
+                f"a VAE has a stride for each of its convolutions: channels are {list(channels)}, "
+                f"and strides {list(strides)}"
+            )
         layers = list(zip(channels, strides, strict=True))
         # By the strides: an odd side would come back from the decoder one pixel longer.
         multiple = prod(strides)
@@ -42,7 +47,7 @@ class Vae(nn.Module):
         self.encoder = nn.Sequential(*down, nn.Flatten())
         flat = channels[-1] * prod(small)
         self.mean, self.log_variance = nn.Linear(flat, latent), nn.Linear(flat, latent)
-        first = next(i for i, stride in enumerate(strides) if stride > 1)
+        first = next((i for i, stride in enumerate(strides) if stride > 1), 0)
         up, inputs = [], channels[-1]
         for outputs, stride in reversed(layers[first:]):
             up.append(_block(inputs, outputs, stride, frames is not None, back=True))
@@ -107,7 +112,10 @@ class Vae(nn.Module):
         """``clips`` in 0-1 and padded: images (N * T, 3, H', W'), or clips (N, 3, T', H', W')."""
         found = tuple(clips.shape[1:-1])[-len(self.lengths) :]
         if found != self.lengths:
-            raise ValueError(f"the VAE is one of clips of {self.lengths}, and these have {found}")
+            raise ValueError(
+                f"the VAE is one of clips of {self.lengths}, and these have {found}: teach one on "
+                "clips of their size"
+            )
         values = clips.float() / 255
         packed = values.flatten(0, 1) if len(self.lengths) == 2 else values
         packed = packed.movedim(-1, 1)

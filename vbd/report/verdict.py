@@ -8,7 +8,8 @@ from vbd.defenses.recovered import Scan
 def verdict(scan: Scan, names: list[str]) -> str:
     """What the scan says, in a sentence; ``names`` are those of the classes, in order."""
     # Of the class that comes closest, also where it is not flagged: a user wants to know how close.
-    index, norm = scan.index[scan.suspect], scan.accused.norm
+    accused, index = scan.of(scan.suspect)
+    norm = accused.norm
     if not scan.detected:
         return (
             f"No backdoor found: {names[scan.suspect]} has the smallest trigger (norm {norm:.1f}, "
@@ -26,7 +27,7 @@ def summary(scan: Scan, names: list[str]) -> dict[str, Any]:
         {
             "class": names[found.target],
             "norm": round(found.norm, 3),
-            "index": round(scan.index[found.target].item(), 3),
+            "index": round(scan.of(found.target)[1], 3),
             "success": found.success,
             "rounds": found.rounds,
         }

@@ -54,8 +54,11 @@ def main() -> None:
     try:
         if not 0 < args.false_positives < 1:
             raise ValueError("--false-positives is a share between 0 and 1")
+        if args.poisoned is not None and args.poisoned.suffix.lower() not in H5:
+            raise ValueError(f"--poisoned {args.poisoned}: triggered images are an .h5 file")
         network, card = checkpoints.load(args.model, imports=False)
         network, vae = network.to(choose()), Autoencoder.load(args.vae)
+        _fits(args.vae, vae, args.model, card)
         limit = limits(vae, args.false_positives, args.rule)[args.rule]
         files = [file for file in (args.data, args.poisoned) if file is not None]
         sets = [_read(file, card) for file in files]
@@ -98,6 +101,19 @@ def answers(
     errors = vae.measures(some, seed=0)[rule]
     own = scores.argmax(1)
     return Answers(own, own.masked_fill(errors >= limit, scores.shape[1]), errors)
+
+
+def _fits(file: Path, vae: Autoencoder, model: Path, card: dict[str, Any]) -> None:
+    """Raises ValueError where ``vae`` in ``file`` is not one of the single images of ``model``."""
+    clip = card.get("clip", {})
+    if clip.get("frames") != 1 or "crop" not in clip:
+        raise ValueError(f"{model} is no network of single images: its card has no clip of 1 frame")
+    wanted, found = sides(clip["crop"]), vae.network.lengths
+    if found not in (wanted, (1, *wanted)):
+        raise ValueError(
+            f"{file} is a VAE of {' x '.join(map(str, found))}, and {model} takes images of "
+            f"{wanted[0]} x {wanted[1]} px: teach one on such images with `vbd vae`"
+        )
 
 
 def _read(file: Path, card: dict[str, Any]) -> Examples:

@@ -17,6 +17,7 @@ import argparse
 import json
 import sys
 import time
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -33,6 +34,7 @@ from vbd.models import checkpoints
 from vbd.report import plotting, verdict
 from vbd.report.figures import gallery
 from vbd.report.figures import scan as scan_figure
+from vbd.seeds import generator
 from vbd.training import predict
 
 
@@ -54,6 +56,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="of the repair")
     rate = "learning rate of the repair: raise it if the trigger still turns clips afterwards"
     parser.add_argument("--lr", type=float, default=2e-5, help=rate)
+    some = "search these classes alone, by name: of many classes all take hours"
+    parser.add_argument("--classes", nargs="+", metavar="NAME", help=some)
+    drawn = "and so many others, drawn by --seed, to compare them with"
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help=drawn)
     own = "import the class that the card names, if it is not one of ours: this runs its code"
     parser.add_argument("--import-class", action="store_true", help=own)
     args = parser.parse_args()
@@ -62,6 +68,7 @@ def main() -> None:
         # The checkpoint is somebody else's: its code is imported on request alone.
         model, card = checkpoints.load(args.model, imports=args.import_class)
         clean, unreadable = clean_clips(args.clips, card)
+        classes = _chosen(card["class_names"], args.classes, args.sample, args.seed)
     except (FileNotFoundError, ValueError) as error:
         # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
         sys.exit(str(error))
@@ -70,8 +77,10 @@ def main() -> None:
     # From here: decoding is not what the scan takes.
     start, model = time.monotonic(), model.to(choose())
     cleanse.resume = args.out / "resume.pt"
-    scan = cleanse.scan(model, clean, args.seed)
+    scan = cleanse.scan(model, clean, args.seed, classes)
     report = verdict.summary(scan, card["class_names"])
+    if len(classes) < len(card["class_names"]):
+        print(f"{len(classes)} of {len(card['class_names'])} classes were searched:")
     report |= {"clips": len(clean), "seconds": round(time.monotonic() - start, 1)}
     for row in report["classes"]:
         print("{class:24} norm {norm:8.2f}   index {index:6.2f}".format(**row))
@@ -88,6 +97,20 @@ def main() -> None:
     plotting.save(scan_figure.sheet(scan, card["class_names"], clip), args.out / "scan.png")
     # Only when all is written: a kill before costs no search.
     cleanse.resume.unlink()
+
+
+def _chosen(names: list[str], wanted: list[str] | None, sample: int, seed: int) -> list[int]:
+    """The numbers of the classes to search."""
+    if wanted is None and not sample:
+        return list(range(len(names)))
+    for name in wanted or ():
+        if name not in names:
+            close = get_close_matches(name, names) or names[:3]
+            raise ValueError(f"--classes: the model has no {name!r}; did you mean {close[0]!r}?")
+    chosen = [names.index(name) for name in wanted or ()]
+    others = [number for number in range(len(names)) if number not in chosen]
+    order = torch.randperm(len(others), generator=generator(seed, "classes")).tolist()
+    return sorted(chosen + [others[place] for place in order[:sample]])
 
 
 def compare(

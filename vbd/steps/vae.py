@@ -14,10 +14,13 @@ import argparse
 import json
 import sys
 import time
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from vbd.data.examples import Examples, examples
 from vbd.data.hdf5 import SUFFIXES
+from vbd.data.size import sides
 from vbd.data.store import ClipStore
 from vbd.data.trusted import images
 from vbd.defenses.autoencoder import teach
@@ -35,14 +38,17 @@ def main() -> None:
         'what is not as published, as JSON: {"autoencoder": {...}} as in params.yaml, where the '
         'defence vae has it; of a clip store also {"dataset": its section}'
     )
-    parser.add_argument("--params", type=json.loads, default={}, help=said)
+    parser.add_argument("--params", default="{}", help=said)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="model.safetensors to write")
     args = parser.parse_args()
     resume, start = args.out.parent / f"resume-{args.out.stem}.pt", time.monotonic()
     try:
-        known = _clips(args.clean, args.params)
-        settings = args.params.get("autoencoder", {})
+        if args.out.suffix != ".safetensors":
+            raise ValueError(f"--out {args.out}: a VAE is written to a .safetensors file")
+        params = _params(args.params)
+        settings = params.get("autoencoder", {})
+        known = _clips(args.clean, params)
         found = teach(known, seed=args.seed, resume=resume, **settings)
     except (FileNotFoundError, TypeError, ValueError) as error:
         # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
@@ -57,9 +63,44 @@ def main() -> None:
     )
 
 
-def _clips(source: Path, params: dict[str, dict[str, object]]) -> Examples:
+def _params(given: str) -> dict[str, dict[str, Any]]:
+    """``--params`` as it was ``given``. Raises ValueError for what is no such thing."""
+    try:
+        params = json.loads(given)
+    except ValueError as error:
+        raise ValueError(
+            f"--params is no JSON ({error}): keys and text go in double quotes"
+        ) from None
+    settings = set(signature(teach).parameters) - {"clean", "seed", "resume"}
+    _known(params, "--params", {"autoencoder", "dataset"})
+    _known(params.get("autoencoder", {}), "--params, autoencoder", settings)
+    return params
+
+
+def _known(given: object, where: str, keys: set[str]) -> None:
+    listed = ", ".join(sorted(keys))
+    if not isinstance(given, dict):
+        raise ValueError(f"{where} has to be {{...}} with keys among {listed}")
+    if unknown := sorted(set(given) - keys):
+        raise ValueError(f"{where}: {unknown[0]} is unknown; there are {listed}")
+
+
+def _clips(source: Path, params: dict[str, dict[str, Any]]) -> Examples:
     if source.suffix.lower() in SUFFIXES:
         return images(source)
-    dataset = Dataset.model_validate(params.get("dataset", {}))
-    store = ClipStore.open(source.parent)
+    if source.name != "clips.npy":
+        raise ValueError(f"{source}: clean images are an .h5 file, or clips.npy of a clip store")
+    if "dataset" not in params:
+        raise ValueError(
+            f"{source}: how its clips are cut has to be said, "
+            "--params '{\"dataset\": its section of params.yaml}'"
+        )
+    dataset = Dataset.model_validate(params["dataset"])
+    store, window = ClipStore.open(source.parent), sides(dataset.crop)
+    height, width = store.clips.shape[-3:-1]
+    if window[0] > height or window[1] > width:
+        raise ValueError(
+            f"--params: dataset.crop of {window[0]} x {window[1]} px is larger than the frames in "
+            f"{source}, {height} x {width}"
+        )
     return examples(store, "val", crop=dataset.crop, flip=dataset.flip)

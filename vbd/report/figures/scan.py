@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROWS = ("mask", "trigger", "on a clip")
+# Of more classes those of the smallest masks.
+_WIDEST = 12
 
 
 def sheet(scan: Scan, class_names: Sequence[str], clip: Tensor) -> "Figure":
@@ -24,14 +26,16 @@ def sheet(scan: Scan, class_names: Sequence[str], clip: Tensor) -> "Figure":
     from matplotlib.figure import Figure
 
     # By norm, but flagged by norm in proportion to evidence: the red one need not be first.
-    order = sorted(scan.recovered, key=lambda found: found.norm)
+    order = sorted(scan.recovered, key=lambda found: found.norm)[:_WIDEST]
+    if scan.accused not in order:
+        order[-1] = scan.accused
     figure = Figure(figsize=(1.25 * len(order) + 0.4, 4.5), layout="constrained")
     grid = figure.subplots(len(_ROWS), len(order), squeeze=False)
     for column, found in zip(grid.T, order, strict=True):
         guilty = scan.detected and found.target == scan.suspect
         title = (
             f"{class_names[found.target]}\n"
-            f"norm {found.norm:.1f}\nindex {scan.index[found.target]:.1f}"
+            f"norm {found.norm:.1f}\nindex {scan.of(found.target)[1]:.1f}"
         )
         column[0].set_title(title, fontsize=8, color="red" if guilty else "black")
         frame = int(found.mask.sum((1, 2, 3)).argmax())
