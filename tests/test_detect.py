@@ -266,6 +266,12 @@ def of_videos(path: Path) -> None:
     checkpoints.save(untrained(Model(**MODEL), 3, None, 0), path, **card)
 
 
+def misspelt(path: Path) -> None:
+    of_videos(path)
+    card = path.with_suffix(".json")
+    card.write_text(card.read_text().replace('"layers"', '"layer"'))
+
+
 def of_sound(path: Path) -> None:
     checkpoints.save(
         untrained(Model(**MODEL), 3, None, 0), path, **MODEL, class_names=["a", "b", "c"]
@@ -325,6 +331,7 @@ UNREADABLE = {
         r"a\.safetensors is no network of single im",
     ),
     "sound": (of_sound, "a.safetensors", "H5 X VAE", r"a\.safetensors is no network of single im"),
+    "params": (misspelt, "a.safetensors", "H5 X VAE", r"a\.json: i3d cannot be made .*'layer'"),
     "share": (None, "", "H5 NET VAE --false-positives 2", "--false-positives is a share between"),
 }
 

@@ -144,7 +144,14 @@ def test_measures_are_what_they_are_called(taught):
     assert torch.allclose(found["mean"], errors.mean((1, 2)), atol=1e-6)
     assert torch.allclose(found["max"], errors.mean(2).amax(1), atol=1e-6)
     assert torch.allclose(found["square"], errors.square().mean((1, 2)), atol=1e-6)
-    assert (found["max"] >= found["mean"]).all()
+    # A frame's mean and deviation first, and then the mean of both frames.
+    with torch.no_grad():
+        pixels = torch.from_numpy(clips.clips[:, 0])
+        drawn = taught.network.errors(pixels, generator(0, "latent")).flatten(2)
+    assert torch.allclose(found["drawn"], drawn.mean((1, 2)), atol=1e-6)
+    assert torch.allclose(found["drawn_square"], drawn.square().mean((1, 2)), atol=1e-6)
+    both = drawn.mean(2) + drawn.var(2, correction=0).sqrt()
+    assert torch.allclose(found["published"], both.mean(1), atol=1e-6)
 
 
 def test_only_what_is_drawn_depends_on_the_seed(taught):
@@ -397,6 +404,9 @@ def test_every_rule_is_judged_and_one_of_them_acts(published, temporal):
         of = found.measures(some, 0)
         assert torch.equal(arrays[name], of[acting])
         assert metrics[f"loss_mean_{name}"] == pytest.approx(of["mean"].mean().item())
+        mean, square = (of[part].double().mean() for part in ("drawn", "drawn_square"))
+        expected_loss = mean + (square - mean**2).sqrt()
+        assert metrics[f"loss_published_{name}"] == pytest.approx(expected_loss.item(), rel=1e-4)
     assert metrics["fpr"] == (arrays["test"] >= arrays["threshold"]).double().mean()
     # The planted model knows every clean clip: what is not recognised was refused.
     assert metrics["cda"] == pytest.approx(1 - metrics["fpr"])

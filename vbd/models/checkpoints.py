@@ -45,7 +45,13 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
             f"{path.with_suffix('.json')}: the architecture {card['architecture']} is not one of "
             "ours, and to import it runs its code. Allow that only if you trust who wrote the card."
         )
-    model = build(card["architecture"], len(card["class_names"]), **card["params"])
+    try:
+        model = build(card["architecture"], len(card["class_names"]), **card["params"])
+    except TypeError as error:
+        raise ValueError(
+            f"{path.with_suffix('.json')}: {card['architecture']} cannot be made with the params "
+            f"of its card: {error}"
+        ) from error
     fill(model, path)
     return model.eval(), card
 
