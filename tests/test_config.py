@@ -23,7 +23,14 @@ MISTAKES = [
     ("attacks.badnet.target", 10, ["attacks.badnet.target: class 10", "0 to 9"]),
     ("attacks.badnet.frames", 17, ["attacks.badnet.frames: 17", "has 16"]),
     ("datasets.synthetic.crop", 40, ["datasets.synthetic.crop: 40", "datasets.synthetic.store"]),
+    ("datasets.synthetic.crop", [36, 37], ["datasets.synthetic.crop: (36, 37)", "store"]),
     ("datasets.synthetic.reader", "folder", ["datasets.synthetic.root", "folder"]),
+    ("datasets.faces.frames", 2, ["datasets.faces: images are clips of one frame", "frames: 1"]),
+    ("datasets.faces.store", [64, 64], ["store: [55, 47]", "(64, 64)"]),
+    ("datasets.faces.reader", "csaw", ["datasets.faces.root", "csaw"]),
+    ("datasets.faces.faces", {"identities": 1}, ["datasets.faces.faces.identities", "2"]),
+    ("attacks.multi_trigger.also.1.target", 40, ["class 40 is not sampled", "0 to 39"]),
+    ("attacks.multi_trigger.rate", 0.4, ["attacks.multi_trigger.rate: 0.4", "about 0.97"]),
     ("pretraining.dataset", "kinetics", ["pretraining.dataset", "'kinetics'"]),
     ("grid.1.attacks", ["sine"], ["grid.1.attacks: sine is an attack on sound", "its own block"]),
     ("fusion.0.audio", "tsm", ["fusion.0.audio: models.tsm.modality is not 'audio'"]),
@@ -92,3 +99,10 @@ def test_every_preset_is_valid(preset):
 def test_the_schema_for_editors_is_current():
     there = (ROOT / "params.schema.json").read_text()
     assert there == schema.text(), "run: python -m vbd.schema"
+
+
+def test_images_are_tested_whole_and_clips_as_params_say():
+    config = check(BASE)
+    assert config.evaluation_of("synthetic") == config.evaluation
+    images = config.evaluation_of("faces")
+    assert (images.views, images.crops, images.video) == (1, 1, None)
