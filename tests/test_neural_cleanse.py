@@ -18,6 +18,7 @@ from vbd.defenses.judgement import Case, judge
 from vbd.defenses.neural_cleanse import NeuralCleanse, Sometimes, evidence
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import Recovered, anomaly_index, judged
+from vbd.defenses.recovery import against_truth
 from vbd.models import checkpoints
 from vbd.models.base import VideoClassifier
 from vbd.seeds import generator
@@ -211,6 +212,29 @@ def test_a_small_trigger_of_a_class_that_needs_no_evidence_is_not_flagged():
     assert judged(norms, plain).detected
     easy = torch.tensor([0.8, 8.0, 8.0, 8.0, 8.0])
     assert not judged(norms, easy).detected
+
+
+def test_some_of_the_classes_may_be_searched_and_keep_their_numbers():
+    some = case()
+    scan = cleanse().scan(some.model, some.clean, 0, classes=[some.target, 3, 5, 6, 7])
+    assert [found.target for found in scan.recovered] == [some.target, 3, 5, 6, 7]
+    assert scan.detected and scan.suspect == some.target
+    found, index = scan.of(3)
+    assert found.target == 3 and index == scan.index[1].item()
+    with pytest.raises(ValueError):
+        scan.of(4)
+
+
+@pytest.mark.parametrize(("targets", "right"), [((4, 2), 1.0), ((2, 4), 1.0), ((2, 3), 0.0)])
+def test_each_target_of_an_attack_is_the_right_class(targets, right):
+    scan = judged(recovered(50.0, 49.0, 51.0, 52.0, 2.0), torch.ones(5))
+    pixels = torch.full((2, 1, 16, 16, 3), 90, dtype=torch.uint8)
+    test = from_clips(pixels, [0, 1])
+    mark = Stamp(torch.ones(1, 16, 16, 1), torch.zeros(16, 16, 3))
+    figures, arrays = against_truth(scan, test, test.triggered(mark), targets)
+    assert scan.detected and scan.suspect == 4 and figures["right_class"] == right
+    # Whichever it is, the rest is of the attack's own trigger.
+    assert figures["target_index"] == scan.of(targets[0])[1] and arrays["target"] == targets[0]
 
 
 def test_evidence_is_the_way_from_the_log_odds_of_a_still_clip_to_those_of_certainty():

@@ -22,8 +22,8 @@ class Case:
 
     ``train`` and ``clean`` are the defender's; ``test`` are clean clips and ``triggered`` those of
     them that are not of class ``target``, with the trigger: None where the victim is clean, which
-    only a repair can be judged by. ``retrain`` gives the model that the same training makes of
-    other clips.
+    only a repair can be judged by. ``also`` are the targets of the attack's further triggers.
+    ``retrain`` gives the model that the same training makes of other clips.
     """
 
     model: nn.Module
@@ -36,6 +36,7 @@ class Case:
     views: int
     crops: int
     retrain: Retrain
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
         turned = _scores(case, case.model, marked)
         metrics["trigger_asr"] = attack_success_rate(turned, case.test.labels, suspect)
         # From here on with the true trigger and target, which the defence never had.
-        figures, drawn = against_truth(mended.scan, case.test, case.triggered, case.target)
+        targets = case.target, *case.also
+        figures, drawn = against_truth(mended.scan, case.test, case.triggered, targets)
         metrics, arrays = metrics | figures, arrays | drawn
     if mended.trace is not None:
         # The curve is of test clips; where the defence stopped it decided on trusted ones.

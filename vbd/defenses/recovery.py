@@ -1,5 +1,6 @@
 """How close the triggers that a defence recovered come to the truth, which only the judge knows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from vbd.seeds import generator
 
 
 def against_truth(
-    scan: Scan, test: Labelled, triggered: Labelled | None, target: int
+    scan: Scan, test: Labelled, triggered: Labelled | None, targets: Sequence[int]
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Figures of ``scan`` that need the attacker's ``target``, and the arrays to draw it with.
+    """Figures of ``scan`` that need the attacker's ``targets``, and the arrays to draw it with.
 
+    Of several targets each is the right class; the other figures are of the first.
     ``triggered`` are ``test`` clips with the true trigger, None for a clean model, which has no
     such figures. ``iou``: of the pixels that the true trigger and the one recovered for the target
     change most, those that both do.
@@ -33,14 +35,14 @@ def against_truth(
     }
     if triggered is None:
         return {}, arrays
-    true = change(triggered)
+    target, true = targets[0], change(triggered)
     found, index = scan.of(target)
     ours = change(test.triggered(found.trigger()))
     # By the change to the pixels, not by masks: most true triggers have none.
     one, other = (part > part.max() / 2 for part in (true, ours))
     figures = {
         "target_index": index,
-        "right_class": float(scan.detected and scan.suspect == target),
+        "right_class": float(scan.detected and scan.suspect in targets),
         "iou": ((one & other).sum() / (one | other).sum()).item(),
     }
     return figures, arrays | {"target": target, "change": true}

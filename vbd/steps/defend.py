@@ -78,6 +78,7 @@ def defend_victim(
         triggered=_frames(threat.triggered(trained.test)) if threat else None,
         # No class has the number -1: a clean victim has no target.
         target=threat.attack.target if threat else -1,
+        also=tuple(part.target for part in threat.attack.also) if threat else (),
         seed=seed,
         views=trained.evaluation.views,
         crops=trained.evaluation.crops,
