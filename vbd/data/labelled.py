@@ -47,7 +47,7 @@ class Labelled:
     ``poisoned`` (N,) true where a trigger is. ``marks`` say which goes on which: (N,) and a trigger
     each; a clip has one of them at most. ``stored``, like ``clips``, are the same clips triggered
     beforehand. ``decoys`` (N,) are true for clips that carry the first trigger's noise and keep
-    their label (WaNet's noise mode).
+    their label (WaNet's noise mode). ``groups`` (N,) number recordings, whose clips look alike.
     """
 
     clips: np.ndarray
@@ -57,6 +57,7 @@ class Labelled:
     marks: tuple[tuple[Tensor, Mark], ...] = ()
     stored: np.ndarray | None = None
     decoys: Tensor | None = None
+    groups: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -76,7 +77,7 @@ class Labelled:
         # ``clips`` stay as they are, on disk: only the rows that point into them are chosen.
         parts = {
             name: values[chosen]
-            for name in ("rows", "labels", "poisoned", "decoys")
+            for name in ("rows", "labels", "poisoned", "decoys", "groups")
             if (values := getattr(self, name)) is not None
         }
         marks = tuple((mask[chosen], mark) for mask, mark in self.marks)

@@ -100,15 +100,15 @@ def teach(
     """A VAE of ``clean`` clips, on the device that is free.
 
     Adam on the mean absolute error plus ``kl`` times the KL divergence. It sees single frames, or
-    with ``temporal`` whole clips. The share ``held_out`` of the clips is kept from it, to judge by.
+    with ``temporal`` whole clips. The share ``held_out`` of the recordings is kept from it, to
+    judge by.
     ``latent``, ``channels`` and ``strides`` are those of ``Vae``. The defaults are the published
     settings for CSAW-HackML-2020, which have no divergence and hold nothing out. Raises ValueError
     where ``clean`` has fewer than two clips, or where training diverges.
     """
     if len(clean) < 2:
         raise ValueError(f"a VAE needs two trusted clips, one to judge by, and has {len(clean)}")
-    order = torch.randperm(len(clean), generator=generator(seed, "held out"))
-    apart = min(max(1, round(held_out * len(clean))), len(clean) - 1)
+    order, apart = _divided(clean, held_out, seed)
     shape = clean.training_batch(order[:1], generator(seed), torch.device("cpu")).shape
     params: dict[str, Any] = {
         "size": list(shape[2:4]),
@@ -134,6 +134,20 @@ def teach(
     rules = ("mean", "max") if shape[1] > 1 else ("mean",)
     kept = {name: sorted(every[name][order[:apart]].tolist()) for name in rules}
     return Autoencoder(network, params, kept, loss.item(), deviation.item())
+
+
+def _divided(clean: Examples, share: float, seed: int) -> tuple[Tensor, int]:
+    """The clips in random order (N,), group by group, and how many of the first are held out."""
+    every = torch.arange(len(clean))
+    groups = every if clean.groups is None else clean.groups
+    names, group = groups.unique(return_inverse=True)
+    # Whole ones: of a recording that it has learnt, the VAE restores other clips well too.
+    if len(names) < 2:
+        names = group = every
+    order = torch.randperm(len(names), generator=generator(seed, "held out"))
+    rank = order.argsort()[group]
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    return rank.argsort(stable=True), int((rank < count).sum())
 
 
 def unlabelled(clean: Examples, *, single: bool) -> Examples:

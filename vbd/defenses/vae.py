@@ -17,13 +17,14 @@ class VaeDetector(Detector):
     """Refuses clips that a VAE, taught on trusted ones, restores with a larger error than these.
 
     ``autoencoder`` are the settings of ``autoencoder.teach``; ``path`` is one that was taught
-    already (``vbd vae``). The rule is the mean absolute error of a clip against what
-    ``false_positives`` of the trusted clips exceed that the VAE did not learn from; ``published``
-    takes the authors' in its place, mean and standard deviation over a frame's values added up,
-    with latents drawn, against the same of all trusted clips together. That one flags four of ten
-    clean images. Whichever acts, all are measured: these two, ``max``, the error of the worst of
-    several frames, and ``two_sided``, how far the mean error lies from the median on either side:
-    what a trigger blurs is restored better. The model itself is not asked.
+    already (``vbd vae``). The rule is the mean absolute error of a clip against a limit that
+    ``false_positives`` of clean clips exceed, set on the trusted clips that the VAE did not learn
+    from; n of them cannot promise less than one in n + 1. ``published`` takes the authors' in its
+    place, mean and standard deviation over a frame's values added up, with latents drawn, against
+    the same of all trusted clips together. That one flags four of ten clean images. Whichever acts,
+    all are measured: these two, ``max``, the error of the worst of several frames, and
+    ``two_sided``, how far the mean error lies from the median on either side: what a trigger blurs
+    is restored better. The model itself is not asked.
     """
 
     def __init__(
@@ -92,7 +93,11 @@ def limits(found: Autoencoder, false_positives: float, acting: str) -> dict[str,
     """The errors from which clips are refused by each rule, the ``acting`` one first."""
     held = {name: torch.tensor(values) for name, values in found.held_out.items()}
     held["two_sided"] = (held["mean"] - held["mean"].quantile(0.5)).abs()
-    levels = {name: scores.quantile(1 - false_positives).item() for name, scores in held.items()}
+    count = len(held["mean"])
+    # Not just what that share of them exceeds: one clip more is to come, and of n clips even the
+    # largest error is exceeded by one in n + 1 (split conformal prediction, Vovk et al. 2005).
+    level = min(1.0, (1 - false_positives) * (count + 1) / count)
+    levels = {name: scores.quantile(level).item() for name, scores in held.items()}
     levels["published"] = found.loss + found.deviation
     return {name: levels[name] for name in sorted(levels, key=lambda rule: rule != acting)}
 
