@@ -17,6 +17,7 @@ from PIL import Image
 from vbd.data.images import SIZE, Images
 from vbd.data.picture import picture
 from vbd.defenses.autoencoder import Autoencoder, teach
+from vbd.defenses.vae import limits
 from vbd.models import checkpoints
 from vbd.resume import Resume
 from vbd.sections import Model
@@ -93,9 +94,7 @@ def test_refused_images_get_label_n_and_the_others_the_networks(made, tmp_path, 
     sets = [made / "clean.h5", made / net, made / "vae.safetensors"]
     run("detect", *sets, "--poisoned", made / "sunglasses.h5", "--rule", rule, "--out", out)
     vae, table = Autoencoder.load(made / "vae.safetensors"), rows(out)
-    limit = (
-        vae.loss + vae.deviation if rule == "published" else np.quantile(vae.held_out["mean"], 0.95)
-    )
+    limit = vae.loss + vae.deviation if rule == "published" else limits(vae, 0.05, "mean")["mean"]
     names = [(row["file"], int(row["image"])) for row in table]
     expected = [("clean.h5", i) for i in range(40)] + [("sunglasses.h5", i) for i in range(30)]
     assert names == expected
@@ -161,7 +160,7 @@ def test_a_picture_gets_what_it_has_in_a_file_of_images(made, tmp_path, capsys, 
     assert float(found["error"]) == pytest.approx(float(expected["error"]), abs=2e-6)
     sense = "it carries a trigger" if source == "sunglasses.h5" else "no trigger is seen"
     vae = Autoencoder.load(made / "vae.safetensors")
-    limit = np.quantile(vae.held_out["mean"], 0.95)
+    limit = limits(vae, 0.05, "mean")["mean"]
     said = (
         f"{face}: label {found['label']}, {sense} (error {float(found['error']):.4f}, refused from "
         f"{limit:.4f} on; the network alone: {found['label_of_network']})"
