@@ -100,8 +100,9 @@ FIRST = ("table1_static", "table2_dynamic", "table3_natural")
 
 
 def leads_to_first(wc):
-    """The priority of a model: those tables are of attacks on frames."""
-    return int(wc.model in attacked_models() and not is_heard(wc.model))
+    """The priority of a model: those tables are of attacks on clips, on their frames."""
+    seen = not is_heard(wc.model) and not CONFIG.datasets[wc.dataset].images
+    return int(wc.model in attacked_models() and seen)
 
 
 # Snakemake counts GPUs, vbd picks one; where there is none no step may wait for it.

@@ -192,10 +192,10 @@ def videos(wc):
     root = Path(dataset.root)
     if not there(dataset):
         raise WorkflowError(
-            f"params.yaml: datasets.{wc.dataset}.root: there is no folder {root}. Put the "
+            f"params.yaml: datasets.{wc.dataset}.root: there is nothing at {root}. Put the "
             f"{dataset.reader} clips there, link them there (ln -s), or change the key."
         )
-    inside = ["*.h5"] if dataset.images else ["*/", "*/*/"]
+    inside = ["*.h5", "*.hdf5"] if dataset.images else ["*/", "*/*/"]
     return [root, *(path for pattern in inside for path in sorted(root.glob(pattern)))]
 
 
