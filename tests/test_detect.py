@@ -204,9 +204,10 @@ def test_vae_teaches_on_the_val_clips_of_a_store(store_folder, tmp_path, capsys)
     found = Autoencoder.load(out)
     assert found.network.lengths == (4, 16, 16) and len(found.held_out["max"]) == 2
     size = sum(value.numel() for value in found.network.parameters()) / 1e6
-    said = re.escape(f"{out}: {size:.2f} million parameters, taught on 6 clips in ")
+    said = re.escape(f"{out}: {size:.2f} million parameters, in ")
     said += (
-        rf"\d+ s, 2 of them held out\. Published threshold: {found.loss + found.deviation:.4f}\n"
+        r"\d+ s; of 6 clips or images 2 were held out\. "
+        rf"Published threshold: {found.loss + found.deviation:.4f}\n"
     )
     assert re.search(said, capsys.readouterr().out)
     assert sorted(file.name for file in out.parent.iterdir()) == ["vae.json", "vae.safetensors"]
@@ -322,7 +323,8 @@ UNREADABLE = {
     "network as vae": (None, "", "H5 NET OURS", r"ours\.safetensors holds a deepid: `vbd vae`"),
     "keras as vae": (None, "", "H5 NET NET", r"net\.h5 is no VAE: `vbd vae` writes one"),
     "images as vae": (None, "", "H5 NET H5", r"clean\.h5 is no VAE: `vbd vae` writes one"),
-    "vae as network": (None, "", "H5 VAE VAE", r"vae\.json is no card.*lacks class_names"),
+    "vae as network": (None, "", "H5 VAE VAE", r"vae\.safetensors is a VAE.*network of classes"),
+    "images as network": (None, "", "H5 H5 VAE", r"clean\.h5 holds images.*weights of a network"),
     "videos": (
         of_videos,
         "a.safetensors",
@@ -347,6 +349,12 @@ def test_a_mistake_of_detect_is_named_and_nothing_is_written(made, tmp_path, cas
     # A text, which the interpreter shows in place of a traceback.
     assert re.search(said, str(ended.value.code), re.DOTALL), ended.value.code
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_no_place_for_labels(made, tmp_path):
+    files = [made / name for name in ("clean.h5", "net.h5", "vae.safetensors")]
+    with pytest.raises(SystemExit, match="is a folder: name the file"):
+        run("detect", *files, "--out", tmp_path)
 
 
 MISTAKES = {

@@ -1,5 +1,6 @@
 """The rendered faces: CSAW's files by seed, each person like themselves, eyes where they belong."""
 
+import json
 from pathlib import Path
 
 import h5py
@@ -8,6 +9,7 @@ import pytest
 
 from vbd.data import faces
 from vbd.data.landmarks import LAYOUTS, Part
+from vbd.steps import render
 
 SMALL = {"identities": 12, "train": 8, "val": 3, "test": 4}
 
@@ -113,3 +115,18 @@ def test_fewer_than_two_are_refused(wrong: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"{wrong}=1"):
         faces.render(tmp_path, **SMALL | {wrong: 1})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [({"identities": 1}, "identities: .*2"), ({"people": 3}, "people: "), ({"val": 0}, "val: ")],
+)
+def test_a_mistake_in_what_is_to_be_rendered_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, section: dict[str, int], said: str
+) -> None:
+    params = json.dumps({"faces": section})
+    command = ["vbd render", "--params", params, "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit, match=f"--params, faces: {said}"):
+        render.main()
+    assert not (tmp_path / "out").exists()

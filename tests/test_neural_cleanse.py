@@ -22,6 +22,7 @@ from vbd.defenses.recovery import against_truth
 from vbd.models import checkpoints
 from vbd.models.base import VideoClassifier
 from vbd.seeds import generator
+from vbd.steps import scan
 from vbd.triggers.optimised import Stamp
 
 # The planted model's weights are few and large.
@@ -216,13 +217,26 @@ def test_a_small_trigger_of_a_class_that_needs_no_evidence_is_not_flagged():
 
 def test_some_of_the_classes_may_be_searched_and_keep_their_numbers():
     some = case()
-    scan = cleanse().scan(some.model, some.clean, 0, classes=[some.target, 3, 5, 6, 7])
-    assert [found.target for found in scan.recovered] == [some.target, 3, 5, 6, 7]
-    assert scan.detected and scan.suspect == some.target
-    found, index = scan.of(3)
-    assert found.target == 3 and index == scan.index[1].item()
+    result = cleanse().scan(some.model, some.clean, 0, classes=[some.target, 3, 5, 6, 7])
+    assert [found.target for found in result.recovered] == [some.target, 3, 5, 6, 7]
+    assert result.detected and result.suspect == some.target
+    found, index = result.of(3)
+    assert found.target == 3 and index == result.index[1].item()
     with pytest.raises(ValueError):
-        scan.of(4)
+        result.of(4)
+
+
+def test_a_class_is_searched_beside_nine_others_at_least():
+    names = [f"{i:04d}" for i in range(40)]
+    assert scan._chosen(names, None, 0, 0) == list(range(40))
+    chosen = scan._chosen(names, ["0007", "0003"], 12, 0)
+    assert len(set(chosen)) == 14 and {3, 7} < set(chosen) and max(chosen) < 40
+    assert chosen == scan._chosen(names, ["0007", "0003"], 12, 0)
+    for wanted, sample in ((["0000"], 0), (["0000"], 8), (None, 9), (["0000"], -1), (None, 41)):
+        with pytest.raises(ValueError, match=r"--classes and --sample: .* not 10 to 40 classes"):
+            scan._chosen(names, wanted, sample, 0)
+    with pytest.raises(ValueError, match="no '40'; did you .* 40 classes go from 0000 to 0039"):
+        scan._chosen(names, ["40"], 9, 0)
 
 
 @pytest.mark.parametrize(("targets", "right"), [((4, 2), 1.0), ((2, 4), 1.0), ((2, 3), 0.0)])

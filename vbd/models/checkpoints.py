@@ -88,6 +88,8 @@ def card_of(
         card = json.loads(beside.read_text())
     except ValueError as error:
         raise ValueError(f"{beside} is no card of a model: {error}") from None
+    if "class_names" in needs and card.get("architecture") == "vae":
+        raise ValueError(f"{path} is a VAE of `vbd vae`, and a network of classes is needed here")
     missing = set(needs) - set(card)
     if missing:
         raise ValueError(f"{beside} is no card of a model: it lacks {', '.join(sorted(missing))}")

@@ -32,6 +32,8 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     weights: dict[str, Tensor] = {}
     with open_file(path) as file:
+        if {"data", "label"} <= set(file):
+            raise ValueError(f"{path} holds images, and the weights of a network are needed here")
         group = member(file, "model_weights") if "model_weights" in set(file) else file
         for key, found in arrays(group):
             name = _name(key, found)

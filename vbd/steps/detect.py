@@ -1,14 +1,14 @@
 """Screen images for triggers with a VAE, and give each the label that a backdoored network has.
 
-  vbd detect clean_test_data.h5 sunglasses_bd_net.h5 vae.safetensors
-  vbd detect clean_test_data.h5 sunglasses_bd_net.h5 vae.safetensors --poisoned sunglasses.h5
-  vbd detect face.png sunglasses_bd_net.h5 vae.safetensors
+  vbd detect clean_test_data.h5 sunglasses_bd_weights.h5 vae.safetensors
+  vbd detect clean_test_data.h5 sunglasses_bd_weights.h5 vae.safetensors --poisoned triggered.h5
+  vbd detect face.png sunglasses_bd_weights.h5 vae.safetensors
 
 The task of CSAW-HackML-2020: of N classes, numbered from 0, label N says that an image carries a
 trigger (1283 of its people). The network is a Keras .h5 file of DeepID, or a model of ours with its
 card; `vbd vae` makes the VAE. A VAE holds an image for triggered if it restores it worse than it
-does nearly all clean ones: see the false alarms beside the detections. Every image's label and
-error are written to --out.
+does nearly all clean ones: see the false alarms beside the detections. To --out goes a row an
+image: its file, its place there, the label that it gets, the network's own, and its error.
 """
 
 import argparse
@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("model", type=Path, help=".h5 of Keras, or .safetensors with its card")
     parser.add_argument("vae", type=Path, help=".safetensors of `vbd vae`")
     triggered = (
-        "images that all carry a trigger: how many are detected, and what they are taken for"
+        "images that all carry a trigger, labelled with its target: how many are detected, and "
+        "how many reach it"
     )
     parser.add_argument("--poisoned", type=Path, metavar="H5", help=triggered)
     rule = "mean: the mean error (default); published: mean and deviation against those of all"
@@ -56,6 +57,8 @@ def main() -> None:
             raise ValueError("--false-positives is a share between 0 and 1")
         if args.poisoned is not None and args.poisoned.suffix.lower() not in H5:
             raise ValueError(f"--poisoned {args.poisoned}: triggered images are an .h5 file")
+        if args.out.is_dir():
+            raise ValueError(f"--out {args.out} is a folder: name the file to write")
         network, card = checkpoints.load(args.model, imports=False)
         network, vae = network.to(choose()), Autoencoder.load(args.vae)
         _fits(args.vae, vae, args.model, card)
@@ -66,6 +69,13 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
         sys.exit(str(error))
+    held = len(vae.held_out["mean"])
+    if args.rule == "mean" and args.false_positives * (held + 1) < 1:
+        print(
+            f"{args.vae}: {held} images were held out, which cannot promise less than 1 false "
+            f"alarm in {held + 1}: the limit is the largest of their errors",
+            file=sys.stderr,
+        )
     _write(args.out, files, found)
     if args.data.suffix.lower() in SUFFIXES:
         print(_of_one(args.data, found[0], limit))

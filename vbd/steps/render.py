@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from vbd.data import faces, synthetic
 from vbd.sections import Faces, Render
@@ -17,8 +20,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     args = parser.parse_args()
     # By the section, so that an unknown key is an error here too.
-    if "faces" in args.params:
-        faces.render(args.out, **Faces(**args.params["faces"]).model_dump())
+    kind = "faces" if "faces" in args.params else "render"
+    try:
+        how = {"faces": Faces, "render": Render}[kind](**args.params.get(kind, {}))
+    except ValidationError as error:
+        # Mistakes of who calls it: each with its key, without a traceback.
+        said = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        sys.exit(f"--params, {kind}: " + "; ".join(said))
+    if isinstance(how, Faces):
+        faces.render(args.out, **how.model_dump())
     else:
-        how = Render(**args.params["render"])
         synthetic.render(args.out, workers=args.workers, **how.model_dump())

@@ -37,6 +37,9 @@ from vbd.report.figures import scan as scan_figure
 from vbd.seeds import generator
 from vbd.training import predict
 
+# Of fewer classes the median says nothing.
+LEAST = 10
+
 
 def main() -> None:
     """Scan ``model`` on ``clips``, write the verdict to ``--out``, repair it where asked."""
@@ -79,6 +82,7 @@ def main() -> None:
     cleanse.resume = args.out / "resume.pt"
     scan = cleanse.scan(model, clean, args.seed, classes)
     report = verdict.summary(scan, card["class_names"])
+    report["searched"] = len(classes)
     if len(classes) < len(card["class_names"]):
         print(f"{len(classes)} of {len(card['class_names'])} classes were searched:")
     report |= {"clips": len(clean), "seconds": round(time.monotonic() - start, 1)}
@@ -105,9 +109,18 @@ def _chosen(names: list[str], wanted: list[str] | None, sample: int, seed: int) 
         return list(range(len(names)))
     for name in wanted or ():
         if name not in names:
-            close = get_close_matches(name, names) or names[:3]
-            raise ValueError(f"--classes: the model has no {name!r}; did you mean {close[0]!r}?")
-    chosen = [names.index(name) for name in wanted or ()]
+            close = ", ".join(get_close_matches(name, names) or names[:3])
+            raise ValueError(
+                f"--classes: the model has no {name!r}; did you mean one of {close}? Its "
+                f"{len(names)} classes go from {names[0]} to {names[-1]}"
+            )
+    chosen = sorted({names.index(name) for name in wanted or ()})
+    least = min(LEAST, len(names))
+    if not least <= len(chosen) + sample <= len(names) or sample < 0:
+        raise ValueError(
+            f"--classes and --sample: {len(chosen)} and {sample} are not {least} to {len(names)} "
+            "classes; a class is suspect beside others, so with few there is nothing to tell"
+        )
     others = [number for number in range(len(names)) if number not in chosen]
     order = torch.randperm(len(others), generator=generator(seed, "classes")).tolist()
     return sorted(chosen + [others[place] for place in order[:sample]])

@@ -57,8 +57,8 @@ def main() -> None:
     resume.unlink(missing_ok=True)
     size = sum(part.numel() for part in found.network.parameters())
     print(
-        f"{args.out}: {size / 1e6:.2f} million parameters, taught on {len(known)} clips in "
-        f"{time.monotonic() - start:.0f} s, {len(found.held_out['mean'])} of them held out. "
+        f"{args.out}: {size / 1e6:.2f} million parameters, in {time.monotonic() - start:.0f} s; "
+        f"of {len(known)} clips or images {len(found.held_out['mean'])} were held out. "
         f"Published threshold: {found.loss + found.deviation:.4f}"
     )
 
