@@ -235,7 +235,7 @@ def test_a_class_is_searched_beside_nine_others_at_least():
     for wanted, sample in ((["0000"], 0), (["0000"], 8), (None, 9), (["0000"], -1), (None, 41)):
         with pytest.raises(ValueError, match=r"--classes and --sample: .* not 10 to 40 classes"):
             scan._chosen(names, wanted, sample, 0)
-    with pytest.raises(ValueError, match="no '40'; did you .* 40 classes go from 0000 to 0039"):
+    with pytest.raises(ValueError, match=r"no '40'; did you .* 40 classes go from 0000 to 0039"):
         scan._chosen(names, ["40"], 9, 0)
 
 
