@@ -7,6 +7,7 @@ killed goes on where it stopped.
 
   vbd scan model.safetensors clips/ --out scan/
   vbd scan model.safetensors clips/ --out scan/ --repair mended.safetensors
+  vbd scan sunglasses_bd_weights.h5 faces.h5 --out scan/ --sample 30 --classes 0000
 
 The JSON card beside the model (model.json) names its architecture, its classes, and how its clips
 are cut. clips/ holds videos in one sub-folder a class, or it is a clip store, whose split "val" is
@@ -59,9 +60,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="of the repair")
     rate = "learning rate of the repair: raise it if the trigger still turns clips afterwards"
     parser.add_argument("--lr", type=float, default=2e-5, help=rate)
-    some = "search these classes alone, by name: of many classes all take hours"
+    some = "search these classes alone, by name (last of all): of many classes all take hours"
     parser.add_argument("--classes", nargs="+", metavar="NAME", help=some)
-    drawn = "and so many others, drawn by --seed, to compare them with"
+    drawn = "and so many others, drawn by --seed, to compare them with: ten in all at least"
     parser.add_argument("--sample", type=int, default=0, metavar="N", help=drawn)
     own = "import the class that the card names, if it is not one of ours: this runs its code"
     parser.add_argument("--import-class", action="store_true", help=own)
