@@ -305,6 +305,9 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(tmp_path):
     command += ["--out", "scan", "--repair", "mended.safetensors", "--epochs", "30", "--lr", "1"]
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert refused.returncode == 1 and "runs its code" in refused.stderr
+    elsewhere = [*command, "--out", "model.json"]
+    refused = subprocess.run(elsewhere, cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 1 and "model.json is a file: name the folder" in refused.stderr
     command.append("--import-class")
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)

@@ -69,6 +69,8 @@ def main() -> None:
     args = parser.parse_args()
     cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs, lr=args.lr)
     try:
+        if args.out.is_file():
+            raise ValueError(f"--out {args.out} is a file: name the folder to write to")
         # The checkpoint is somebody else's: its code is imported on request alone.
         model, card = checkpoints.load(args.model, imports=args.import_class)
         clean, unreadable = clean_clips(args.clips, card)
