@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from vbd.data.size import sides
+from vbd.data.size import FACE, sides
 from vbd.sections import (
     Attack,
     Block,
@@ -187,10 +187,11 @@ class Config(Section):
                     f"datasets.{name}.root: the reader {dataset.reader} needs the clips' folder"
                 )
             cut = (dataset.frames, dataset.views, dataset.store)
-            if dataset.images and cut != (1, 1, (55, 47)):
+            if dataset.images and cut != (1, 1, FACE):
                 raise ValueError(
-                    f"datasets.{name}: images are clips of one frame of 55 x 47 pixels: set "
-                    f"frames: 1, views: 1, store: [55, 47]; they are {', '.join(map(str, cut))}"
+                    f"datasets.{name}: images are clips of one frame of {FACE[0]} x {FACE[1]} "
+                    f"pixels: set frames: 1, views: 1, store: {list(FACE)}; they are "
+                    f"{', '.join(map(str, cut))}"
                 )
         return self
 

@@ -73,14 +73,14 @@ def examples(store: ClipStore, split: str, *, crop: Size, flip: bool = False) ->
     """
     rows = torch.from_numpy(store.rows(split))
     # A group is one of its class: other classes may have groups of the same name.
-    names = np.char.add(store.groups.astype(str), [f"/{label}" for label in store.labels])
+    names = [f"{store.groups[row]}/{store.labels[row]}" for row in rows.tolist()]
     groups = torch.from_numpy(np.unique(names, return_inverse=True)[1])
     return Examples(
         clips=store.clips,
         rows=rows,
         labels=torch.from_numpy(store.labels)[rows],
         poisoned=torch.zeros(len(rows), dtype=torch.bool),
-        groups=groups[rows],
+        groups=groups,
         crop=crop,
         flip=flip,
     )

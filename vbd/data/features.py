@@ -6,8 +6,9 @@ many pixels a point lies right of and below the middle of the face.
 
 import numpy as np
 
+from vbd.data.images import SIZE
 from vbd.data.landmarks import LAYOUTS
-from vbd.data.people import SIZE, Draws
+from vbd.data.people import Draws
 
 _PLACES = LAYOUTS["rendered"]
 _EYE, _BROW = _PLACES.eye.pixels(*SIZE), _PLACES.brow.pixels(*SIZE)

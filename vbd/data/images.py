@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from vbd.data.hdf5 import array, open_file, values, where
+from vbd.data.size import FACE
 
 if TYPE_CHECKING:
     import h5py
 
-SIZE = (55, 47)  # height and width of an image
+SIZE = FACE  # height and width of an image
 ROWS = 400  # images read at once, a few megabytes
 
 

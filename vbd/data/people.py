@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-SIZE = (55, 47)
-"""Height and width of an image in pixels, as in CSAW-HackML-2020."""
+from vbd.data.images import SIZE
 
 Draws = dict[str, np.ndarray]
 """What was drawn, by name; every value has an axis for the images and two for the pixels."""

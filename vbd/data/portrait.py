@@ -4,7 +4,8 @@ import numpy as np
 
 from vbd.data import features
 from vbd.data.features import MIDDLE, lay, oval
-from vbd.data.people import SIZE, Draws
+from vbd.data.images import SIZE
+from vbd.data.people import Draws
 
 
 def paint(who: Draws, how: Draws) -> np.ndarray:

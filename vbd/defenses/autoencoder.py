@@ -1,6 +1,6 @@
 """An autoencoder that trusted clips have taught, with what it takes to judge others by it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -57,10 +57,10 @@ class Autoencoder:
         """
         return measured(self.network, some, seed)
 
-    def save(self, path: Path, **card: Any) -> None:
-        """Write it to ``path`` (.safetensors), all but the weights into the ``card`` beside it."""
+    def save(self, path: Path) -> None:
+        """Write it to ``path`` (.safetensors), all but the weights into the card beside it."""
         known = {"held_out": self.held_out, "loss": self.loss, "deviation": self.deviation}
-        card |= {"architecture": "vae", "params": self.params, "clean": known}
+        card = {"architecture": "vae", "params": self.params, "clean": known}
         checkpoints.save(self.network, path, **card)
 
     @classmethod
@@ -126,10 +126,9 @@ def teach(
     fit(network, taught, settings, seed=seed, resume=resume, criterion=Bound(kl))
     network.eval()
     every = measured(network, clean, seed)
-    loss = every["drawn"].mean()
+    loss, deviation = over_all_values(every)
     if not loss.isfinite():
         raise ValueError(f"the VAE diverged: a lower rate than lr: {lr} may help, or more clips")
-    deviation = (every["drawn_square"].mean() - loss.square()).clamp(min=0).sqrt()
     # Of an image the worst frame is all there is.
     rules = ("mean", "max") if shape[1] > 1 else ("mean",)
     kept = {name: sorted(every[name][order[:apart]].tolist()) for name in rules}
@@ -163,13 +162,18 @@ def unlabelled(clean: Examples, *, single: bool) -> Examples:
     return replace(alone, clips=frames, crop=clean.crop, flip=clean.flip)
 
 
+def over_all_values(measures: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over all values of a set, by drawn latents, of its measures."""
+    loss = measures["drawn"].mean()
+    return loss, (measures["drawn_square"].mean() - loss.square()).clamp(min=0).sqrt()
+
+
 def measured(network: Vae, some: Examples, seed: int) -> dict[str, Tensor]:
     """The measures of ``Autoencoder`` by ``network``."""
     draws = generator(seed, "latent")
 
     def measure(clips: Tensor) -> Tensor:
-        errors = network.errors(clips).flatten(2)
-        drawn = network.errors(clips, draws).flatten(2)
+        errors, drawn = (part.flatten(2) for part in network.both_errors(clips, draws))
         means = errors.mean(2)
         return torch.stack(
             [

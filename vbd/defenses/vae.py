@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vbd.data.examples import Examples
-from vbd.defenses.autoencoder import Autoencoder, teach
+from vbd.defenses.autoencoder import Autoencoder, over_all_values, teach
 from vbd.defenses.base import Detector
 from vbd.provenance import fingerprint
 
@@ -53,10 +53,9 @@ class VaeDetector(Detector):
 
     def summary(self, screened: Mapping[str, Tensor]) -> dict[str, float]:
         """Mean error, and mean plus standard deviation over all values, as published, of a set."""
-        mean = screened["drawn"].mean()
-        spread = (screened["drawn_square"].mean() - mean.square()).clamp(min=0).sqrt()
-        loss = screened["mean"].mean()
-        return {"loss_mean": loss.item(), "loss_published": (mean + spread).item()}
+        loss, deviation = over_all_values(screened)
+        mean = screened["mean"].mean()
+        return {"loss_mean": mean.item(), "loss_published": (loss + deviation).item()}
 
     def pictures(self, clean: Tensor, marked: Tensor) -> dict[str, Tensor]:
         """The worst frame of ``marked`` (1, T, H, W, 3): it, restored, and the errors as maps."""

@@ -98,11 +98,19 @@ class Vae(nn.Module):
 
     def restored(self, clips: Tensor, draws: torch.Generator | None = None) -> Tensor:
         """The reconstruction (N, T, H', W', 3) itself, of about 0-1 and padded."""
-        latent, log_variance = self.encode(self.pixels(clips))
-        if draws is not None:
-            noise = torch.randn(latent.shape, generator=draws).to(latent.device)
-            latent = latent + (log_variance / 2).exp() * noise
+        mean, log_variance = self.encode(self.pixels(clips))
+        latent = mean if draws is None else _drawn(mean, log_variance, draws)
         return self._unpacked(self.decoder(latent), len(clips))
+
+    def both_errors(self, clips: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``errors`` from the mean of the latents and from drawn ones, of clips encoded once."""
+        pixels = self.pixels(clips)
+        mean, log_variance = self.encode(pixels)
+        latents = mean, _drawn(mean, log_variance, draws)
+        one, other = (
+            self._unpacked(self.decoder(z).sub_(pixels).abs_(), len(clips)) for z in latents
+        )
+        return one, other
 
     def images(self, clips: Tensor) -> Tensor:
         """``clips`` as (N, T, H', W', 3), float in 0-1 and padded."""
@@ -126,6 +134,11 @@ class Vae(nn.Module):
     def _unpacked(self, packed: Tensor, count: int) -> Tensor:
         last = packed.movedim(1, -1)
         return last.unflatten(0, (count, -1)) if len(self.lengths) == 2 else last
+
+
+def _drawn(mean: Tensor, log_variance: Tensor, draws: torch.Generator) -> Tensor:
+    noise = torch.randn(mean.shape, generator=draws).to(mean.device)
+    return mean + (log_variance / 2).exp() * noise
 
 
 def _pairs(layers: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:

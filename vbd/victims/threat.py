@@ -47,7 +47,7 @@ class Threat:
 
         ``clean`` stays as it is. Raises ValueError where the other classes have too few clips.
         """
-        draws, trigger = generator(seed, "poison"), self.trigger()
+        draws = generator(seed, "poison")
         labels, poisoned = clean.labels.clone(), clean.poisoned.clone()
         marks, decoys = [], None
         # Drawn first: attacks of the same seed, rate and target poison the same clips.
@@ -60,10 +60,11 @@ class Threat:
             labels[mask], poisoned[mask] = target, True
             marks.append((mask, part.trigger()))
         # WaNet's noise, under the clip's own label: no warp but the trigger's may count as it.
+        first, trigger = marks[0]
         if trigger.cross_ratio:
             decoys = torch.zeros_like(poisoned)
             rest = (~poisoned).nonzero().squeeze(1)
-            count = round(trigger.cross_ratio * int(marks[0][0].sum()))
+            count = round(trigger.cross_ratio * int(first.sum()))
             decoys[rest[torch.randperm(len(rest), generator=draws)[:count]]] = True
         return replace(
             clean,
