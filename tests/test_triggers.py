@@ -148,21 +148,22 @@ def test_sig_has_six_periods_over_the_columns_and_saturates_nothing():
     assert len(set(found.tolist())) > 1 and (found >= 1).all() and (found <= 12).all()
 
 
-def test_wanet_moves_pixels_by_a_share_of_the_frame():
+def test_wanets_strength_is_the_papers_whatever_the_size_of_the_frame():
+    """Control points move by s / 2 pixels on average; of public code at 224 pixels by no more."""
     moved = []
     for size in (32, 128):
-        # From black to white over the frame: the same share of it is the same change in grey.
+        # From black to white over the frame: the change in grey says how many pixels were passed.
         ramp = torch.linspace(0, 255, size).round().to(torch.uint8)
         clips = ramp[None, None, None, :, None].expand(1, 1, size, size, 3)
         assert not change(clips, triggers.get("wanet")(strength=0.0)(clips, generator(0))).any()
-        warped = triggers.get("wanet")(strength=2.0)(clips, generator(0))
-        moved.append(change(clips, warped).abs().mean() / 255 * 32)
-    # Less than 2 px of 32: the upsampled field runs through zero between the control points.
+        warped = triggers.get("wanet")(strength=4.0)(clips, generator(0))
+        moved.append(change(clips, warped).abs().mean() / 255 * (size - 1))
+    # Less than 2 px: the upsampled field runs through zero between the control points.
     assert 1 < moved[0] < 2 and moved[1].item() == pytest.approx(moved[0].item(), rel=0.1)
 
 
 def test_wanets_noise_is_the_warp_and_something_else_in_each_clip():
-    trigger = triggers.get("wanet")(strength=2.0)
+    trigger = triggers.get("wanet")(strength=4.0)
     clips = pixels((1, 4, 32, 32, 3)).repeat(2, 1, 1, 1, 1)
     noise, triggered = trigger.noise(clips, generator(0)), trigger(clips, generator(0))
     assert noise.shape == clips.shape and noise.dtype == torch.uint8

@@ -11,11 +11,12 @@ from vbd.triggers.base import Frames, Trigger
 class WaNet(Trigger):
     """Each pixel is taken from a little beside it; how far is noise on a coarse grid, upsampled.
 
-    ``grid``: control points a side. ``strength``: their mean displacement along either axis in
-    pixels of a frame with a shorter side of 32; it grows with the frame, for half a pixel of 224
-    would be invisible to the model. Static: one field for all frames, clips and runs, which
-    ``field_seed`` decides. Dynamic: a fresh field in each frame. ``cross_ratio``: how many clips
-    the paper's training warps by ``noise``, under their true labels, for each poisoned one.
+    ``grid``: control points a side. ``strength``: the paper's s, twice their mean displacement
+    along either axis in pixels, whatever the size of the frame. The paper has 0.5, a quarter of a
+    pixel, for frames of 32: of larger ones that is less, and 3.5 is the same share of 224. Static:
+    one field for all frames, clips and runs, which ``field_seed`` decides. Dynamic: a fresh field
+    in each frame. ``cross_ratio``: how many clips the paper's training warps by ``noise``, under
+    their true labels, for each poisoned one.
     """
 
     def __init__(
@@ -38,27 +39,25 @@ class WaNet(Trigger):
         return _warp(clips, self._field(clips, generator))
 
     def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
-        """``clips`` warped by the field and, clip by clip, by up to half a random pixel more.
+        """``clips`` warped by the field and, clip by clip, by up to half a pixel more at random.
 
         The model must tell these from triggered clips, and so learns the field itself.
         """
         n, _, height, width, _ = clips.shape
-        offsets = torch.rand(n, 1, height, width, 2, generator=generator) - 0.5
+        offsets = 2 * torch.rand(n, 1, height, width, 2, generator=generator) - 1
         return _warp(clips, self._field(clips, generator) + offsets.to(clips.device))
 
     def _field(self, clips: Tensor, generator: torch.Generator) -> Tensor:
-        """Displacements (x, y) in pixels: (1, 1, H, W, 2) static, (N, T, H, W, 2) dynamic."""
+        """Displacements (x, y) in halves of a pixel, (1, 1, H, W, 2) static, else (N, T, ...)."""
         n, t, height, width, _ = clips.shape
         if self.mode == "static":
             # From a seed of its own: ``generator`` is another one in the test than in training.
             n, t, generator = 1, 1, seeded(self.field_seed, "wanet")
         control = 2 * torch.rand(n * t, 2, self.grid, self.grid, generator=generator) - 1
-        # As published: divided by its mean size, so ``strength`` is in pixels whatever was drawn.
+        # As published: divided by its mean size, so ``strength`` means the same for every draw.
         control = (control / control.abs().mean((1, 2, 3), keepdim=True)).to(clips.device)
         field = F.interpolate(control, (height, width), mode="bicubic", align_corners=True)
-        # Public code moves by a fixed 0.5 px: at 112 or 224 px a model sees nothing of that.
-        pixels = self.strength * min(height, width) / 32
-        return pixels * field.movedim(1, -1).unflatten(0, (n, t))
+        return self.strength * field.movedim(1, -1).unflatten(0, (n, t))
 
 
 def _warp(clips: Tensor, field: Tensor) -> Tensor:
@@ -66,9 +65,9 @@ def _warp(clips: Tensor, field: Tensor) -> Tensor:
     x = torch.linspace(-1, 1, width, device=clips.device)
     y = torch.linspace(-1, 1, height, device=clips.device)
     identity = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
-    half = torch.tensor([width - 1, height - 1], device=clips.device).clamp(min=1) / 2
-    # As published: nothing is fetched from outside the frame.
-    where = (identity + field / half).clamp(-1, 1).flatten(0, 1)
+    sides = torch.tensor([width, height], device=clips.device)
+    # As published: a frame is 2 wide, and nothing is fetched from outside it.
+    where = (identity + field / sides).clamp(-1, 1).flatten(0, 1)
     # Frames that share a field count as more channels of one picture: the field is read once.
     pictures = clips.movedim(-1, 2).float().reshape(len(where), -1, height, width)
     warped = F.grid_sample(pictures, where, padding_mode="border", align_corners=True)
