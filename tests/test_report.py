@@ -166,6 +166,7 @@ VICTIM = ("baselines", "attacks")
 CLEANSE = ("scans", "neural_cleanse", "optimised")
 INPUTS = dict.fromkeys(TABLES, VICTIM) | {
     "summary": (*VICTIM, *METHODS, "neural_cleanse", "scans"),
+    "claims": (*VICTIM, "ablation", *METHODS, "fusion"),
     "table5_activation_clustering": ("attacks", "activation_clustering"),
     "table7_audiovisual": ("fusion",),
     "late_fusion": ("fusion",),

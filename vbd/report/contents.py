@@ -77,6 +77,9 @@ _STOLEN: Cells = {"stolen": {"victims": "poisoned"}}
 
 TABLES = {
     "summary": Entry("tables.summary:summary", {"victims": {}, "defended": {}}),
+    "claims": Entry(
+        "tables.claims:claims", {"claimed": {}}, {"ablated": {}, "defended": {}, "fused": {}}
+    ),
     "attacks": Entry("tables.attacks:attacks", {"victims": {}}),
     "table1_static": _of_mode("static"),
     "table2_dynamic": _of_mode("dynamic"),

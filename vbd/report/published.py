@@ -67,6 +67,9 @@ ATTACKS: dict[str, dict[str | None, dict[str | None, tuple[float | None, ...]]]]
     },
 }
 
+TRIGGERS = {name for modes in ATTACKS.values() for row in modes.values() for name in row} - {None}
+"""The triggers of the paper."""
+
 # CSAW-HackML-2020 has the clean accuracy of one network.
 ATTACKS["deepid"] = {"static": {"sunglasses": (*[None] * 6, 97.87, None)}}
 

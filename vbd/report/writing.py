@@ -32,6 +32,7 @@ _DIGITS = {"ssim": 3, "index": 2, "target_index": 2, "cosine": 4}
 _DIGITS |= dict.fromkeys(("threshold", "clean_loss", "loss"), 4)
 _DIGITS |= dict.fromkeys(("threshold_published", "loss_published"), 3)
 _DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", "passes"), 0)
+_DIGITS |= {"interval_from": 1, "interval_to": 1}
 _DIGITS |= dict.fromkeys(("caught", "alarm", "false_alarm", "classes"), 0)
 
 
