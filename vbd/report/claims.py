@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ _HIGH, _NEARLY_ALL = 90, 97
 # AUROC in percent, midway between chance and certainty.
 _TOLD_APART = 75
 # Victims without a defence, poisoned on every frame.
-_PLAIN = {"method": "none", "frames": "all"}
+_PLAIN: dict[str, Any] = {"method": "none", "frames": "all"}
 _SEEN = ["badnet", "ftrojan"]
 _SIDES, _ATTACKED = ("mode", "video", "audio"), ["video", "audio", "both"]
 _PAPERS_DEFENSES = ("activation_clustering", "strip", "fine_pruning")
@@ -39,12 +40,12 @@ class Claim:
     def bound(self) -> str:
         """What is claimed of the figure, in words."""
         if self.low == -inf:
-            return f"at most {self.high:g}"
-        return f"at least {self.low:g}" if self.high == inf else f"{self.low:g} to {self.high:g}"
+            return f"below {self.high:g}"
+        return f"above {self.low:g}" if self.high == inf else f"{self.low:g} to {self.high:g}"
 
 
-def claims(methods: Iterable[str]) -> list[Claim]:
-    """All of them; that natural attacks withstand a defence, of the paper's and of ``methods``."""
+def of_paper(methods: Iterable[str]) -> list[Claim]:
+    """Every claim; that natural attacks withstand a defence of the paper's and of ``methods``."""
     return [
         *_of_mode("static", "Static image attacks", "4.2, Tables 1 and 4"),
         *_of_mode("dynamic", "Dynamic image attacks", "4.2, Table 2"),
@@ -108,7 +109,7 @@ def _clustering(mode: str, found: str, low: float = -inf, high: float = inf) -> 
     return Claim(text, "4.2, Table 5", "elimination rate", of, low, high)
 
 
-def _strip(text: str, low: float = -inf, high: float = inf, **wanted: object) -> Claim:
+def _strip(text: str, low: float = -inf, high: float = inf, **wanted: Any) -> Claim:
     of = _rate("auroc", method="strip", **wanted)
     return Claim(text, "4.2, Figure 5", "AUROC", of, low, high)
 
@@ -154,20 +155,20 @@ def _one_attacked(text: str, fusion: str, low: float = -inf, high: float = inf) 
 # Statistics ------------------------------------------------------------------------------------
 
 
-def _only(frame: pd.DataFrame, **wanted: object) -> pd.DataFrame:
+def _only(frame: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     """The rows with these values, or one of them, in these columns."""
     for column, values in wanted.items():
         frame = frame[frame[column].isin(values if isinstance(values, list) else [values])]
     return frame
 
 
-def _rate(metric: str, over: str = "mean", **wanted: object) -> Statistic:
+def _rate(metric: str, over: str = "mean", **wanted: Any) -> Statistic:
     """A metric of the cells that are wanted: their mean, or what ``over`` says."""
     return lambda frame: _only(frame, **wanted).groupby("seed")[[metric]].agg(over).dropna()
 
 
 def _pairs(
-    metric: str, column: str, first: str, second: str, *same: str, **wanted: object
+    metric: str, column: str, first: str, second: str, *same: str, **wanted: Any
 ) -> Statistic:
     """A metric where ``column`` is ``first`` and where it is ``second``.
 
