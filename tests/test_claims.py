@@ -33,7 +33,7 @@ CEILING = [[99.0, 97], [99, 97.5], [99, 97.2]]
         (CEILING, -2, inf, "holds", ""),
         # Equal is not better.
         ([[90.0, 90]] * 3, 0, inf, "does not hold", ""),
-        (np.empty((0, 1)), 90, inf, "not run", "no such cells"),
+        (np.empty((0, 1)), 90, inf, "not run", "no cell has it"),
     ],
 )
 def test_a_verdict_is_that_of_the_interval(sides, low, high, said, reason):

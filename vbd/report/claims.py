@@ -1,15 +1,11 @@
 """What "Look, Listen, and Attack" claims: each claim as a figure of every seed and a bound."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-import pandas as pd
-
-# Takes the results of a model, as in ``vbd/report/evidence.py``, and gives a row a seed in percent:
-# one column, or two of which the first less the second is meant.
-Statistic = Callable[[pd.DataFrame], pd.DataFrame]
+from vbd.report.statistics import Statistic, one_frame, pairs, rate, two_modalities
 
 # ASR in percent: what is called a high one, and an almost perfect one.
 _HIGH, _NEARLY_ALL = 90, 97
@@ -56,7 +52,7 @@ def of_paper(methods: Iterable[str]) -> list[Claim]:
             "Training on one poisoned frame guarantees the highest ASR",
             "4.2, Figure 4",
             "lowest ASR over the frames of the test, one frame less the best other number",
-            _one_frame,
+            one_frame,
             low=0,
         ),
         _clustering("static", "a third of image attacks", 20, 50),
@@ -70,10 +66,10 @@ def of_paper(methods: Iterable[str]) -> list[Claim]:
             "Natural attacks withstand defences better than image attacks",
             "2",
             "ASR left, natural less static",
-            _pairs("asr", "mode", "natural", "static", "method", defended=True),
+            pairs("asr", "mode", "natural", "static", "method", defended=True),
             low=0,
         ),
-        Claim("Attacks on sound succeed", "4.3, Table 6", "ASR", _rate("asr", mode="audio"), _HIGH),
+        Claim("Attacks on sound succeed", "4.3, Table 6", "ASR", rate("asr", mode="audio"), _HIGH),
         *_two_attacked("late"),
         *_two_attacked("early"),
         _one_attacked("One attacked modality is enough under early fusion", "early", low=_HIGH),
@@ -82,127 +78,60 @@ def of_paper(methods: Iterable[str]) -> list[Claim]:
             "Early fusion has the higher CDA of attacked models",
             "4.4, Table 7",
             "CDA, early less late",
-            _pairs("cda", "fusion", "early", "late", *_SIDES, attacked=_ATTACKED),
+            pairs("cda", "fusion", "early", "late", *_SIDES, attacked=_ATTACKED),
             low=0,
         ),
     ]
 
 
 def _of_mode(mode: str, attacks: str, where: str) -> list[Claim]:
-    rate = _rate("asr", mode=mode, **_PLAIN)
-    cost = _pairs("cda", "mode", mode, "clean", **_PLAIN)
+    asr = rate("asr", mode=mode, **_PLAIN)
+    cost = pairs("cda", "mode", mode, "clean", **_PLAIN)
     return [
-        Claim(f"{attacks} succeed", where, "ASR", rate, low=_HIGH),
+        Claim(f"{attacks} succeed", where, "ASR", asr, low=_HIGH),
         Claim(f"{attacks} cost no CDA", where, "CDA, attacked less clean", cost, low=-2),
     ]
 
 
 def _dynamic(metric: str) -> Claim:
-    name, of = metric.upper(), _pairs(metric, "mode", "dynamic", "static", "attack", **_PLAIN)
+    name, of = metric.upper(), pairs(metric, "mode", "dynamic", "static", "attack", **_PLAIN)
     text, measure = f"Dynamic attacks improve {name}", f"{name}, dynamic less static"
     return Claim(text, "4.2, Tables 1 and 2", measure, of, low=0)
 
 
 def _clustering(mode: str, found: str, low: float = -inf, high: float = inf) -> Claim:
-    of = _rate("elimination_reference", mode=mode, method="activation_clustering")
+    of = rate("elimination_reference", mode=mode, method="activation_clustering")
     text = f"Activation clustering finds {found}"
     return Claim(text, "4.2, Table 5", "elimination rate", of, low, high)
 
 
 def _strip(text: str, low: float = -inf, high: float = inf, **wanted: Any) -> Claim:
-    of = _rate("auroc", method="strip", **wanted)
+    of = rate("auroc", method="strip", **wanted)
     return Claim(text, "4.2, Figure 5", "AUROC", of, low, high)
 
 
 def _pruning(mode: str, attacks: str) -> Claim:
     text = f"Pruning costs CDA before the ASR of {attacks}"
     measure = "ASR lost by the step at which CDA has lost 10 points"
-    return Claim(text, "4.2, Figure 6", measure, _rate("asr_lost", mode=mode), high=5)
+    return Claim(text, "4.2, Figure 6", measure, rate("asr_lost", mode=mode), high=5)
 
 
 def _withstood(method: str) -> Claim:
-    of = _rate("asr", "min", mode="natural", method=method)
+    of = rate("asr", "min", mode="natural", method=method)
     measure = "ASR left, of the natural attack with the lowest"
     return Claim(f"Natural attacks withstand {method}", "5", measure, of, low=50)
 
 
 def _two_attacked(fusion: str) -> list[Claim]:
-    text, rate = f"under {fusion} fusion", _rate("asr", fusion=fusion, attacked="both")
-    more = "ASR, both attacked less the better one alone"
+    text, under = "Attacking two modalities", f"under {fusion} fusion"
+    more, both = two_modalities(fusion), rate("asr", fusion=fusion, attacked="both")
+    measure = "ASR, both attacked less the better one alone"
     return [
-        Claim(
-            f"Attacking two modalities improves ASR {text}",
-            "4.4, Table 7",
-            more,
-            _two_modalities(fusion),
-            low=0,
-        ),
-        Claim(
-            f"Attacking two modalities gives an ASR near 100 {text}",
-            "5, Table 7",
-            "ASR",
-            rate,
-            low=_NEARLY_ALL,
-        ),
+        Claim(f"{text} improves ASR {under}", "4.4, Table 7", measure, more, low=0),
+        Claim(f"{text} gives an ASR near 100 {under}", "5, Table 7", "ASR", both, low=_NEARLY_ALL),
     ]
 
 
 def _one_attacked(text: str, fusion: str, low: float = -inf, high: float = inf) -> Claim:
-    of = _rate("asr", fusion=fusion, attacked=["video", "audio"])
+    of = rate("asr", fusion=fusion, attacked=["video", "audio"])
     return Claim(text, "4.4, Table 7", "ASR", of, low, high)
-
-
-# Statistics ------------------------------------------------------------------------------------
-
-
-def _only(frame: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """The rows with these values, or one of them, in these columns."""
-    for column, values in wanted.items():
-        frame = frame[frame[column].isin(values if isinstance(values, list) else [values])]
-    return frame
-
-
-def _rate(metric: str, over: str = "mean", **wanted: Any) -> Statistic:
-    """A metric of the cells that are wanted: their mean, or what ``over`` says."""
-    return lambda frame: _only(frame, **wanted).groupby("seed")[[metric]].agg(over).dropna()
-
-
-def _pairs(
-    metric: str, column: str, first: str, second: str, *same: str, **wanted: Any
-) -> Statistic:
-    """A metric where ``column`` is ``first`` and where it is ``second``.
-
-    Means over the cells that are wanted; what differs in ``same`` counts where it has both.
-    """
-
-    def of(frame: pd.DataFrame) -> pd.DataFrame:
-        cells = _only(frame, **wanted).groupby(["seed", *same, column])[metric].mean()
-        both = cells.unstack().reindex(columns=[first, second]).dropna()
-        return both.groupby("seed").mean()
-
-    return of
-
-
-def _one_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Guaranteed ASR after training on one poisoned frame, and on the best other number."""
-    cells = _only(frame, method="none").groupby(["seed", "attack", "mode", "frames"])
-    by_frames = cells["guaranteed"].mean().dropna().unstack()
-    one = by_frames.reindex(columns=by_frames.columns.union(["1"])).dropna().groupby("seed").mean()
-    others = one.drop(columns="1").max(axis=1)
-    return pd.DataFrame({"one": one["1"], "other": others}).dropna()
-
-
-def _two_modalities(fusion: str) -> Statistic:
-    """ASR where both modalities are attacked, and of the better of the two attacks alone."""
-
-    def of(frame: pd.DataFrame) -> pd.DataFrame:
-        rows, video = _only(frame, fusion=fusion), ["seed", "mode", "video"]
-        seen = _only(rows, attacked="video")[[*video, "asr"]]
-        heard = _only(rows, attacked="audio")[["seed", "audio", "asr"]]
-        both = _only(rows, attacked="both")[[*video, "audio", "asr"]]
-        both = both.merge(seen, on=video, suffixes=("", "_seen"))
-        both = both.merge(heard, on=["seed", "audio"], suffixes=("", "_heard"))
-        both["alone"] = both[["asr_seen", "asr_heard"]].max(axis=1)
-        return both.groupby("seed")[["asr", "alone"]].mean()
-
-    return of

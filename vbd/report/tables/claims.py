@@ -31,6 +31,7 @@ def claims(paths: Sequence[Path], dataset: str) -> Table:
         "Image attacks against defences are the static ones. Elimination: share of the poisoned "
         "training clips that are flagged, by the rule that compares with clean clips as the paper "
         "does. AUROC: of the entropies under STRIP.",
+        "Not run: the grid has no cell for it, or pruning never costs 10 points of CDA.",
         "Published: the same figure of the paper's own tables, on sound and both modalities of "
         "Kinetics-Sounds; -: it has none. That no artefact is seen in a spectrogram (4.3) is not "
         "tested: figure7_spectrograms shows it.",
@@ -45,7 +46,7 @@ def verdict(sides: pd.DataFrame, low: float, high: float) -> tuple[str, str]:
     """
     figure = _figure(sides)
     if figure.empty:
-        return "not run", "no such cells"
+        return "not run", "no cell has it"
     if len(figure) < _FEWEST_SEEDS:
         return "cannot tell", f"fewer than {_FEWEST_SEEDS} seeds"
     # That there is no difference can be seen at a ceiling too.
