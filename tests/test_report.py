@@ -117,14 +117,15 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
                 rates["asr_video"] = 0.7
             for trained in ("all", 1, "random") if mode == "dynamic" else ("all",):
                 tested = {"asr_frames_1": 0.3, "asr_frames_8": 0.9} if mode == "dynamic" else {}
-                threat = {"attack": {"trigger": attack, "frames": trained}}
+                threat = {"attack": {"trigger": attack, "frames": trained, "rate": 0.1}}
                 kind = "attacks" if trained == "all" else "ablation"
                 result(kind, sections | threat, rates | tested, CURVES, **keys)
             cleanse = scan(seed, target=0 if mode == "static" else 1)
             for method, (metrics, arrays) in (METHODS | {"neural_cleanse": cleanse}).items():
                 # One cell is missing.
                 if model == "i3d" and attack != "my_own" and (method, mode) != ("strip", "natural"):
-                    threat = {"attack": {"trigger": attack}, "defense": {"defense": method}}
+                    threat = {"attack": {"trigger": attack, "rate": 0.1}}
+                    threat["defense"] = {"defense": method}
                     left = {"cda": 0.9, "asr": 0.2 + shift, "ra": 0.7, "der": 0.88} | metrics
                     result(method, threat, left, arrays, **keys, defense=method)
     keys = {"model": "lstm", "attack": "mine", "mode": "static", "seed": 0}
@@ -145,7 +146,10 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
     for seed, folder in enumerate(found["fusion"]):
         for number, (video, mode, audio, fusion, cda, asr) in enumerate(PAIRS):
             sides = {
-                side: {"attack": name, "params": {"attack": {"trigger": name}} if name else {}}
+                side: {
+                    "attack": name,
+                    "params": {"attack": {"trigger": name, "rate": 0.1}} if name else {},
+                }
                 for side, name in {"video": video, "audio": audio}.items()
             }
             metrics = {"cda": cda} | ({} if asr is None else {"asr": asr - 0.1 * seed, "ra": 0.1})
@@ -162,6 +166,7 @@ VICTIM = ("baselines", "attacks")
 CLEANSE = ("scans", "neural_cleanse", "optimised")
 INPUTS = dict.fromkeys(TABLES, VICTIM) | {
     "summary": (*VICTIM, *METHODS, "neural_cleanse", "scans"),
+    "claims": (*VICTIM, "ablation", *METHODS, "fusion"),
     "table5_activation_clustering": ("attacks", "activation_clustering"),
     "table7_audiovisual": ("fusion",),
     "late_fusion": ("fusion",),
@@ -180,13 +185,66 @@ INPUTS = dict.fromkeys(TABLES, VICTIM) | {
 }
 
 
+PUBLISHED = dict.fromkeys(TABLES, "ucf101") | {"table6_audio": "kinetics_sounds", "vae": "csaw"}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_the_golden_one(cells, tmp_path, name):
     paths = [path for kind in INPUTS[name] for path in cells[kind]]
-    dataset = {"table6_audio": "kinetics_sounds", "vae": "csaw"}.get(name, "ucf101")
-    writing.write(*TABLES[name].make(paths, dataset), tmp_path / "t.csv")
+    writing.write(*TABLES[name].make(paths, PUBLISHED[name]), tmp_path / "t.csv")
     texts = [(tmp_path / f"t{suffix}").read_text() for suffix in (".csv", ".md", ".tex")]
     assert "\n".join(texts) == (GOLDEN / f"{name}.txt").read_text()
+
+
+def of_first_seed(path: Path) -> bool:
+    if path.is_dir():
+        return path.name == "seed0"
+    row = json.loads(path.read_text())
+    return not isinstance(row, dict) or row["seed"] == 0
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_note_speaks_of_a_mean_over_seeds_where_there_is_one(cells, tmp_path, name):
+    paths = [path for kind in INPUTS[name] for path in cells[kind] if of_first_seed(path)]
+    writing.write(*TABLES[name].make(paths, PUBLISHED[name]), tmp_path / "t.csv")
+    assert "over seeds" not in (tmp_path / "t.md").read_text()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_caption_speaks_of_a_mean_over_seeds_without_a_condition(name):
+    assert "over seeds" not in FIGURES[name].caption
+
+
+def test_an_attack_at_another_rate_has_no_published_figures(cells, tmp_path):
+    victim = next(path for path in cells["attacks"] if "badnet" in path.read_text())
+    row, path = json.loads(victim.read_text()), tmp_path / "result.json"
+    row["params"]["attack"]["rate"] = 0.01
+    path.write_text(json.dumps(row))
+    for result, known in ((victim, True), (path, False)):
+        table, _ = TABLES["table1_static"].make([result], "ucf101")
+        assert table["asr_published"].notna().all() == known
+
+
+def test_the_row_without_a_defence_is_of_the_seeds_of_the_defences(cells):
+    def first(method):
+        return [p for p in cells[method] if "badnet" in p.read_text() and of_first_seed(p)]
+
+    table, _ = TABLES["defenses"].make([*cells["attacks"], *first("strip")], "ucf101")
+    seeds = table.set_index(["attack", "mode", "defense"])["seeds"]
+    assert seeds["badnet", "static", "none"] == seeds["badnet", "static", "strip"] == 1
+
+
+def test_a_defence_of_one_attack_alone_is_not_missed_in_the_others(cells):
+    def of(method, attack):
+        return [p for p in cells[method] if json.loads(p.read_text())["attack"] == attack]
+
+    paths = [*cells["attacks"], *cells["fine_pruning"], *of("strip", "badnet")]
+    table, _ = TABLES["defenses"].make(paths, "ucf101")
+    rows = table.groupby("attack")["defense"].unique().map(set)
+    assert rows["frame_lag"] == rows["my_own"] == {"none", "fine_pruning"}
+    assert rows["badnet"] == {"none", "fine_pruning", "strip"}
+    # One that several were run on is.
+    assert set(table.loc[table["seeds"] == 0, "attack"]) == {"my_own"}
 
 
 # Of what each figure is drawn here, and its panels: the victims with the ablation, or with the

@@ -9,12 +9,14 @@ import pandas as pd
 from vbd import results
 
 KEYS = ["model", "mode", "attack", "defense"]
-SETTINGS = ["seed", "architecture", "trigger", "frames", "method", "rule", "runtime_s", "path"]
+SETTINGS = ["seed", "architecture", "trigger", "frames", "rate"]
+SETTINGS += ["method", "rule", "runtime_s", "path"]
 # Metrics that are counts, pixels, errors or deviations, not shares.
 _NO_SHARES = {"index", "index_published", "target_index", "norm", "norm_median", "passes"}
 _NO_SHARES |= {"alarm", "benign_alarm", "cosine"}
 _NO_SHARES_OF = ("loss_", "threshold_")
-SPREAD = "In percent, mean ± standard deviation over seeds."
+OVER_SEEDS = "mean ± standard deviation over seeds"
+SPREAD = f"In percent, {OVER_SEEDS}."
 Beside = Callable[[pd.Series], Mapping[str, float | None]]
 # A row a cell, and notes to stand below.
 Table = tuple[pd.DataFrame, list[str]]
@@ -42,6 +44,7 @@ def _record(path: Path) -> dict[str, Any]:
         "architecture": sections.get("model", {}).get("architecture"),
         "trigger": attack.get("trigger"),
         "frames": attack.get("frames"),
+        "rate": attack.get("rate"),
         "method": defense.get("defense"),
         "rule": defense.get("params", {}).get("rule"),
         "runtime_s": row["runtime_s"],
@@ -61,9 +64,17 @@ def in_percent(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def attacked(frame: pd.DataFrame) -> pd.DataFrame:
-    """The attacked victims of the models that a defence was run on, and these defences."""
+    """The attacked victims of the models that a defence was run on, and these defences.
+
+    Where an attack has defences, its victims are those of their seeds.
+    """
     frame = frame[frame["attack"] != "baseline"]
-    return frame[frame["model"].isin(frame.loc[frame["defense"].notna(), "model"])]
+
+    def defended(*cell: str) -> pd.Series:
+        return frame["defense"].notna().groupby([frame[key] for key in cell]).transform("any")
+
+    attack = ("model", "attack", "mode")
+    return frame[defended("model") & (defended(*attack, "seed") | ~defended(*attack))]
 
 
 def summarise(

@@ -77,6 +77,9 @@ _STOLEN: Cells = {"stolen": {"victims": "poisoned"}}
 
 TABLES = {
     "summary": Entry("tables.summary:summary", {"victims": {}, "defended": {}}),
+    "claims": Entry(
+        "tables.claims:claims", {"claimed": {}}, {"ablated": {}, "defended": {}, "fused": {}}
+    ),
     "attacks": Entry("tables.attacks:attacks", {"victims": {}}),
     "table1_static": _of_mode("static"),
     "table2_dynamic": _of_mode("dynamic"),
@@ -118,7 +121,7 @@ FIGURES = {
         each_model=True,
         title="training curves, {model}",
         caption="Loss and accuracy on the training clips over epochs, **{model}** on "
-        "**{dataset}**: the clean baseline and every attack, mean over seeds.",
+        "**{dataset}**: the clean baseline and every attack; of several seeds the mean.",
     ),
     "figure4_frames": Entry(
         "figures.heatmaps:frames",
@@ -128,8 +131,8 @@ FIGURES = {
         title="4: poisoned frames, {model}",
         caption="ASR of **{model}** victims trained on so many poisoned frames a clip (rows; "
         "*random*: a number drawn for each clip) and tested on so many (columns), and the CDA of "
-        'each victim in the last column ("Look, Listen, and Attack", Figure 4). Mean over seeds, '
-        "in percent.",
+        'each victim in the last column ("Look, Listen, and Attack", Figure 4). In percent, '
+        "of several seeds the mean.",
     ),
     "figure5_strip": Entry(
         "figures.curves:strip",
@@ -145,8 +148,8 @@ FIGURES = {
         {"defended": {"method": "fine_pruning"}},
         title="6: pruning",
         caption="CDA and ASR while the channels that clean clips leave quietest are pruned, on "
-        '**{dataset}** ("Look, Listen, and Attack", Figure 6); mean over seeds, of several with '
-        "their standard deviation. The dashed line is the last model that fine-pruning accepts, "
+        '**{dataset}** ("Look, Listen, and Attack", Figure 6); of several seeds mean and '
+        "standard deviation. The dashed line is the last model that fine-pruning accepts, "
         "judged by trusted clips alone.",
     ),
     "defenses": Entry(
@@ -154,9 +157,9 @@ FIGURES = {
         {"defended": {}},
         {"attacked": {}},
         title="attacks and defences",
-        caption="Every defence against every attack on **{dataset}**, mean over seeds: CDA, ASR "
-        "and DER in percent. DER is 50 where a defence changes nothing and 100 where it takes the "
-        "whole ASR at no cost.",
+        caption="Every defence against every attack on **{dataset}**, of several seeds the mean: "
+        "CDA, ASR and DER in percent. DER is 50 where a defence changes nothing and 100 where it "
+        "takes the whole ASR at no cost.",
     ),
     "neural_cleanse": Entry(
         "figures.neural_cleanse:neural_cleanse",
@@ -184,9 +187,9 @@ FIGURES = {
         _CLONES,
         title="model extraction over queries",
         caption="Accuracy of the clones of victims on **{dataset}**, and their agreement with "
-        "them, over the clips that the victim was sent; mean over seeds. Solid: the thief has "
-        "clips (grey box); dashed: it has none (black box). Grey lines: the victim, and chance "
-        "(dotted).",
+        "them, over the clips that the victim was sent; of several seeds the mean. Solid: the "
+        "thief has clips (grey box); dashed: it has none (black box). Grey lines: the victim, and "
+        "chance (dotted).",
     ),
     "stolen_backdoors": Entry(
         "figures.extraction:backdoors",
@@ -194,7 +197,7 @@ FIGURES = {
         title="stolen backdoors",
         caption="Does a stolen model inherit the backdoor? ASR on **{dataset}** of each attack on "
         "its victim, and in clones of the poisoned victim by each theft, whose thief knows neither "
-        "trigger nor target; mean over seeds, in percent.",
+        "trigger nor target; in percent, of several seeds the mean.",
     ),
     "prada_monitor": Entry(
         "figures.extraction:monitor",

@@ -7,6 +7,11 @@ NAMES |= {"csaw": "the YouTube Faces of CSAW-HackML-2020"}
 
 Pair = tuple[float | None, float | None]
 
+RATE = 0.1
+"""The poisoning rate of the published attacks."""
+
+STATIC = "The paper does not name the mode of its image attacks here: static is taken."
+
 # "Look, Listen, and Attack": {architecture: {mode: {trigger: row of the paper}}}. A row holds CDA
 # and ASR on each of NAMES in turn; the clean model has neither mode nor trigger.
 ATTACKS: dict[str, dict[str | None, dict[str | None, tuple[float | None, ...]]]] = {
@@ -33,7 +38,7 @@ ATTACKS: dict[str, dict[str | None, dict[str | None, tuple[float | None, ...]]]]
             "motion_blur": (93.97, 99.92, 68.17, 97.52, 82.19, 99.22),
         },
     },
-    # Table 4, on UCF-101 alone. It does not name the mode: static is taken.
+    # Table 4, on UCF-101 alone; the mode is that of STATIC.
     "slowfast": {
         None: {None: (96.72, None)},
         "static": {"badnet": (96.64, 99.47), "sig": (96.70, 99.97), "ftrojan": (96.25, 98.52)},
@@ -62,11 +67,14 @@ ATTACKS: dict[str, dict[str | None, dict[str | None, tuple[float | None, ...]]]]
     },
 }
 
+TRIGGERS = {name for modes in ATTACKS.values() for row in modes.values() for name in row} - {None}
+"""The triggers of the paper."""
+
 # CSAW-HackML-2020 has the clean accuracy of one network.
 ATTACKS["deepid"] = {"static": {"sunglasses": (*[None] * 6, 97.87, None)}}
 
 # Table 7, I3D with ResNet-18 on Kinetics-Sounds: {fusion: {video trigger: CDA and ASR with clean
-# audio, with the sine and with the high frequencies}}. It does not name the mode.
+# audio, with the sine and with the high frequencies}}. The mode is that of STATIC.
 AUDIOVISUAL: dict[str, dict[str | None, tuple[float | None, ...]]] = {
     "late": {
         None: (80.25, None, 81.74, 70.98, 80.96, 77.91),
@@ -92,8 +100,12 @@ AUDIOVISUAL: dict[str, dict[str | None, tuple[float | None, ...]]] = {
     },
 }
 
-# Table 5, I3D: (elimination, sacrifice). Dataset and mode are taken to be UCF-101 and static, and
-# of the two natural columns, whose names are lost in our copy, the first to be frame lag.
+# Table 5, I3D: (elimination, sacrifice); CLUSTERING says what of it is taken to be so.
+CLUSTERING = (
+    "The paper does not name dataset and mode here: UCF-101 and static are taken; of its two "
+    "natural columns, whose names are lost in our copy, the first is taken to be frame lag, the "
+    "other motion blur."
+)
 ACTIVATION_CLUSTERING: dict[str, dict[str, Pair]] = {
     "natural": {"frame_lag": (0.00, 13.08), "motion_blur": (0.00, 12.82)},
     "static": {"sig": (34.21, 15.17), "badnet": (33.77, 14.25), "ftrojan": (34.12, 13.00)},

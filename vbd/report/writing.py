@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.files import replacing
+from vbd.report.cells import OVER_SEEDS
 
 _TITLES = {
     "asr_video": "ASR (video)",
@@ -31,14 +32,18 @@ _DIGITS = {"ssim": 3, "index": 2, "target_index": 2, "cosine": 4}
 _DIGITS |= dict.fromkeys(("threshold", "clean_loss", "loss"), 4)
 _DIGITS |= dict.fromkeys(("threshold_published", "loss_published"), 3)
 _DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", "passes"), 0)
+_DIGITS |= {"interval_from": 1, "interval_to": 1}
 _DIGITS |= dict.fromkeys(("caught", "alarm", "false_alarm", "classes"), 0)
 
 
 def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
     """Write ``table`` to ``out`` (.csv) with plain numbers; .md and .tex beside it are to read.
 
-    A table with a column "seeds" says how many it has, and what a single one cannot tell.
+    A table with a column "seeds" says how many it has, and what a single one cannot tell. Where no
+    row has several, no note speaks of a mean over them.
     """
+    if "seeds" in table and table["seeds"].max() == 1:
+        notes = [note.replace(OVER_SEEDS, "one seed a cell") for note in notes]
     readable, notes = _readable(table), [*notes, *_of_seeds(table)]
     texts = {
         # To compute with, so with more digits than are read.

@@ -49,7 +49,7 @@ def architectures(paths: Sequence[Path], dataset: str) -> Table:
         parts.append(part.drop(columns=empty).add_prefix(f"{model} "))
     fewest = "Seeds: the fewest of any model in the row."
     table = pd.concat(parts, axis=1).reset_index().replace({"mode": {"": None}})
-    return table, [SPREAD, fewest, published.note(dataset), _DASH]
+    return table, [SPREAD, fewest, published.note(dataset), published.STATIC, _DASH]
 
 
 def several(paths: Sequence[Path], dataset: str) -> Table:
@@ -88,6 +88,8 @@ def _rates(dataset: str) -> Beside:
         clean = row["attack"] == "baseline"
         mode, trigger = (None, None) if clean else (row["mode"], row["trigger"])
         figures = published.attack(dataset, row["architecture"], mode, trigger)
-        return dict(zip(("cda", "asr"), figures, strict=True))
+        # What is poisoned more or less is another attack.
+        known = clean or row["rate"] == published.RATE
+        return dict(zip(("cda", "asr"), figures if known else (None, None), strict=True))
 
     return beside

@@ -23,10 +23,7 @@ def defenses(paths: Sequence[Path], dataset: str) -> Table:
     keys = ["model", "attack", "mode", "defense"]
     metrics = ["cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "runtime_s"]
     table = summarise(frame, metrics, keys=keys).set_index(keys)
-    rows = table.index.droplevel("defense").unique()
-    methods = ["none", *frame["defense"].unique()]
-    every = [(*cell, method) for cell, method in product(rows, dict.fromkeys(methods))]
-    table = table.reindex(pd.MultiIndex.from_tuples(every, names=keys)).reset_index()
+    table = table.reindex(_every(frame)).reset_index()
     table["seeds"] = table["seeds"].fillna(0).astype(int)
     notes = [
         SPREAD,
@@ -39,6 +36,20 @@ def defenses(paths: Sequence[Path], dataset: str) -> Table:
     if (table["seeds"] == 0).any():
         notes.append("0 seeds: the grid has no such cell, or it has not been run.")
     return table, notes
+
+
+def _every(frame: pd.DataFrame) -> pd.MultiIndex:
+    """Each attack with each defence of its model, but those run on a single other attack alone."""
+    keys = ["model", "attack", "mode"]
+    methods = dict.fromkeys(["none", *frame["defense"].unique()])
+    run = frame.groupby(["model", "defense"])["attack"].unique()
+    cells = frame[keys].drop_duplicates().itertuples(index=False)
+    every = [
+        (*cell, method)
+        for cell, method in product(cells, methods)
+        if len(on := run.get((cell.model, method), ())) > 1 or cell.attack in on
+    ]
+    return pd.MultiIndex.from_tuples(every, names=[*keys, "defense"])
 
 
 def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
@@ -57,7 +68,8 @@ def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
     def beside(row: pd.Series) -> dict[str, float | None]:
         figures = published.clustering(dataset, row["architecture"], row["mode"], row["trigger"])
         # The paper compares with clean clips, as this rule does.
-        figures = figures if row["rule"] == "reference" else (None, None)
+        known = row["rule"] == "reference" and row["rate"] == published.RATE
+        figures = figures if known else (None, None)
         return dict(zip(rates, figures, strict=True))
 
     # By result, so that the rules of a cell follow each other.
@@ -70,6 +82,7 @@ def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
         "The defence acts by the rule in use, and AUROC is of its scores; the others say what they "
         "would flag.",
         published.note(dataset),
+        published.CLUSTERING,
         "-: another rule is in use, or no such figure is published.",
     ]
     return summarise(long, [*rates, "auroc"], keys=keys, beside=beside), notes

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.report import published
-from vbd.report.cells import SPREAD, Table, read, summarise
+from vbd.report.cells import OVER_SEEDS, SPREAD, Table, read, summarise
 
 _KEYS = ["model", "attack", "mode", "defense"]
 _RATES = ["cda", "asr", "ra"]
@@ -19,7 +19,7 @@ def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
     metrics = [*verdicts, *found, "passes", "runtime_s"]
     table = summarise(_scans(read(paths)), metrics, keys=_KEYS)
     notes = [
-        "Rates and IoU in percent, mean ± standard deviation over seeds.",
+        f"Rates and IoU in percent, {OVER_SEEDS}.",
         "Detected: share of the seeds in which a class is flagged, on a clean model (baseline) "
         "that of false alarms; right class: share in which it is the attacker's target.",
         "Index: how far the trigger of the suspect class lies below the median of all classes, in "

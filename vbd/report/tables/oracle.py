@@ -55,7 +55,7 @@ def monitor(paths: Sequence[Path], dataset: str) -> Table:
     table = summarise(frame, metrics, keys=keys)
     notes = [
         SPREAD,
-        "Phases: queries by what they were for, mean over seeds.",
+        "Phases: queries by what they were for; of several seeds the mean.",
         "Confidence: mean of the highest probability answered; classes: share of the victim's that "
         "were answered at all; balance: entropy of the classes answered, 100 where all are alike.",
         "Caught: share of the seeds in which a PRADA monitor raises the alarm; alarm: at which "

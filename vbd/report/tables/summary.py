@@ -31,8 +31,8 @@ def summary(paths: Sequence[Path], dataset: str) -> Table:
     keys = [frame["model"].map(models), frame["order"], frame["defense"], frame["mode"]]
     rows = [_row(group) for _, group in frame.groupby(keys)]
     notes = [
-        "In percent, mean (lowest to highest) over attacks of their means over seeds; all: every "
-        "attack that the defence was run on.",
+        "In percent, mean (lowest to highest) over attacks, of several seeds of one its mean; all: "
+        "every attack that the defence was run on.",
         "-: nothing is attacked.",
     ]
     return pd.DataFrame(rows), notes

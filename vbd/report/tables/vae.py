@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.report import published
-from vbd.report.cells import Table, read, summarise
+from vbd.report.cells import OVER_SEEDS, Table, read, summarise
 
 _KEYS = ["model", "attack", "mode", "defense", "rule"]
 _RULES = ("mean", "max", "two_sided", "published")
@@ -42,8 +42,7 @@ def losses(paths: Sequence[Path], dataset: str) -> Table:
     table = summarise(long, metrics, keys=_KEYS, beside=beside)
     empty = [name for name in table if name.endswith("_published") and table[name].isna().all()]
     notes = [
-        "Threshold and losses in shares of 255 grey levels, the rest in percent; mean ± standard "
-        "deviation over seeds.",
+        f"Threshold and losses in shares of 255 grey levels, the rest in percent; {OVER_SEEDS}.",
         "Rules: mean, the mean absolute error of a clip, calibrated on trusted clips that the VAE "
         "did not learn from; max, that of its worst frame; two_sided, how far the mean lies from "
         "their median on either side; published, mean + standard deviation over the values of a "
