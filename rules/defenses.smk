@@ -28,7 +28,7 @@ rule defend:
         # Weights and triggered clips are for the defences that train the model anew, and for the judge.
         clips=at("data", "clips.npy"),
         triggered=triggered,
-        weights=weights,
+        weights=lambda wc: initial(wc.model),
         taught=taught,
         victim=at("attack", "result.json"),
         model=at("attack", "model.safetensors"),
@@ -59,7 +59,7 @@ use rule defend as defend_clean with:
     input:
         clips=at("data", "clips.npy"),
         triggered=[],
-        weights=weights,
+        weights=lambda wc: initial(wc.model),
         taught=[],
         victim=at("baseline", "result.json"),
         model=at("baseline", "model.safetensors"),

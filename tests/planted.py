@@ -93,10 +93,16 @@ def planted(backdoor: bool = True) -> Case:
     )
 
 
-def _retrain(examples: Examples, criterion: Criterion | None = None) -> nn.Module:
+def _retrain(
+    examples: Examples,
+    criterion: Criterion | None = None,
+    *,
+    epochs: int = 20,
+    scratch: bool = False,
+) -> nn.Module:
     """A model that has learnt nothing yet, trained on ``examples``."""
     model = Planted()
     nn.init.zeros_(model.head_weight)
-    settings = Training(epochs=20, optimizer="sgd", lr=0.5, schedule="constant")
+    settings = Training(epochs=epochs, optimizer="sgd", lr=0.5, schedule="constant")
     fit(model, examples, settings, seed=0, resume=None, criterion=criterion)
     return model.eval()

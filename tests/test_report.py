@@ -22,7 +22,7 @@ CURVES = {"loss": [2.0, 1.0], "accuracy": [0.1, 0.9]}
 # What each kind of defence finds on its own, and the arrays beside it.
 METHODS = {
     "activation_clustering": (
-        {"elimination": 0.9, "sacrifice": 0.05, "auroc": 0.97}
+        {"elimination": 0.9, "sacrifice": 0.05, "auroc": 0.97, "decides_from": 0.39}
         | {f"elimination_{rule}": 0.9 - 0.1 * i for i, rule in enumerate(RULES)}
         | {f"sacrifice_{rule}": 0.05 + 0.1 * i for i, rule in enumerate(RULES)},
         {},
@@ -43,12 +43,13 @@ def scan(seed: int, target: int) -> tuple[dict, dict]:
     norms, found = np.array([9.0 + 40 * seed, 60, 80, 70]), float(seed == 0)
     masks = np.zeros((4, 2, 8, 8, 1), np.float16)
     masks[:, 1, 6:, 6:] = 1
-    metrics = {"detected": found, "index": 4.0 - 3 * seed, "index_published": 3.0}
+    metrics = {"detected": found, "index": 4.0 - 3 * seed, "index_of_norms": 3.0, "detected_by_norms": 1.0}
     metrics |= {"norm": norms[0], "norm_median": 65.0, "found_class": 0.0 if found else -1.0}
     metrics |= {"recovered_asr": 1.0, "trigger_asr": 0.9, "passes": 12000.0}
     if target >= 0:
         index = metrics["index"] if target == 0 else -0.5
-        metrics |= {"target_index": index, "right_class": found * (target == 0), "iou": 0.4}
+        metrics |= {"target_index": index, "right_class": found * (target == 0)}
+        metrics["right_class_by_norms"] = float(target == 0)
     patterns, change = np.full((4, 8, 8, 3), 200, np.uint8), np.full((8, 8), 3.0 * (target >= 0))
     arrays = {
         "norms": norms,

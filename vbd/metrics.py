@@ -49,19 +49,33 @@ def defense_effectiveness_rating(
     return (gain - loss + 1) / 2
 
 
-def detection(flagged: Tensor, scores: Tensor, poisoned: Tensor) -> dict[str, float]:
+def detection(
+    flagged: Tensor, scores: Tensor, poisoned: Tensor, labels: Tensor | None = None
+) -> dict[str, float]:
     """How a defence tells poisoned clips from clean ones, (N,) each.
 
     ``elimination``: share of the poisoned clips that are flagged, ``sacrifice``: share of the clean
-    ones ("Look, Listen, and Attack", Table 5); ``auroc`` of the scores.
+    ones ("Look, Listen, and Attack", Table 5); ``auroc`` of the scores. With ``labels`` it is that
+    within a class, mean over those that hold both, by their poisoned clips; not there if none does.
     """
     from sklearn.metrics import roc_auc_score
 
-    return {
+    groups = torch.zeros(len(poisoned)) if labels is None else labels
+    areas, weights = [], []
+    # Scores that are compared between classes may only say which class they are of.
+    for group in groups[poisoned].unique():
+        members = groups == group
+        if not poisoned[members].all():
+            areas.append(float(roc_auc_score(poisoned[members].numpy(), scores[members].numpy())))
+            weights.append(int(poisoned[members].sum()))
+    rates = {
         "elimination": flagged[poisoned].double().mean().item(),
         "sacrifice": flagged[~poisoned].double().mean().item(),
-        "auroc": float(roc_auc_score(poisoned.numpy(), scores.numpy())),
     }
+    if areas:
+        total = sum(area * weight for area, weight in zip(areas, weights, strict=True))
+        rates["auroc"] = total / sum(weights)
+    return rates
 
 
 def stealth(clean: Tensor, triggered: Tensor) -> dict[str, float | None]:

@@ -13,10 +13,20 @@ from vbd.training import Criterion
 
 
 class Retrain(Protocol):
-    """The victim's own training, from the weights that it started from."""
+    """The victim's own training, from the weights that a defender starts from."""
 
-    def __call__(self, examples: Examples, criterion: Criterion | None = None) -> nn.Module:
-        """The model that it makes of ``examples``, by ``criterion`` as ``fit`` takes it."""
+    def __call__(
+        self,
+        examples: Examples,
+        criterion: Criterion | None = None,
+        *,
+        epochs: int | None = None,
+        scratch: bool = False,
+    ) -> nn.Module:
+        """The model that it makes of ``examples``, by ``criterion`` as ``fit`` takes it.
+
+        In so many ``epochs`` where they are given, with ``scratch`` from random weights.
+        """
         ...
 
 
@@ -25,13 +35,15 @@ class Finding:
     """What a filter says of the training clips.
 
     ``flagged`` (N,) bool: held for poisoned; ``scores`` (N,) float: the higher, the more suspect.
-    ``variants``: what other rules of the same method would flag, by name.
+    ``variants``: what other rules of the same method would flag, by name. ``metrics`` are figures
+    of its own.
     """
 
     flagged: Tensor
     # Besides the flags, so that the AUROC does not depend on where a rule draws its line.
     scores: Tensor
     variants: Mapping[str, Tensor] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class Repaired:
     ``metrics`` are figures of its own. ``stages`` (S,) number the models on the way, where there
     are any; ``trace`` gives their probabilities (B, S, classes) of pixels (B, T, H, W, 3).
     ``scan``: the triggers that were recovered and the class that they accuse, where one looks.
+    ``isolated``: positions of the training clips that were taken for poisoned.
     """
 
     model: nn.Module
@@ -49,6 +62,7 @@ class Repaired:
     # A function and not its values: the judge calls it on clips that no defence may see.
     trace: Callable[[Tensor], Tensor] | None = None
     scan: Scan | None = None
+    isolated: Tensor | None = None
 
 
 class Filter:

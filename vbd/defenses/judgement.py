@@ -51,9 +51,10 @@ class Verdict:
 def judge(defense: Defense, case: Case) -> Verdict:
     """Run ``defense`` on ``case`` and measure what it leaves; the runtime is without the measuring.
 
-    Beside cda, asr and ra a filter has elimination, sacrifice and auroc, a detector auroc, fpr and
-    fnr, one of several rules also <figure>_<rule>, a repair what it says of itself. Raises
-    ValueError where a detector, or a repair with a ``trace``, meets a clean victim.
+    Beside cda, asr and ra a filter has elimination, sacrifice and auroc (within a class), a
+    detector auroc, fpr and fnr, one of several rules also <figure>_<rule>, a repair what it says of
+    itself, and isolation_precision where it isolates training clips. Raises ValueError where a
+    detector, or a repair with a ``trace``, meets a clean victim.
     """
     if isinstance(defense, Filter):
         return _filtered(defense, case)
@@ -70,13 +71,13 @@ def _filtered(defense: Filter, case: Case) -> Verdict:
     spent = time.monotonic() - start
     metrics = _after(case, model)
     # Read here and in no defence. Other rules are counted, not acted upon: that costs a training.
-    poisoned = case.train.poisoned
-    metrics |= detection(found.flagged, found.scores, poisoned)
+    poisoned, labels = case.train.poisoned, case.train.labels
+    metrics |= found.metrics | detection(found.flagged, found.scores, poisoned, labels)
     for rule, flagged in found.variants.items():
         rates = detection(flagged, found.scores, poisoned)
         metrics |= {f"{rate}_{rule}": rates[rate] for rate in ("elimination", "sacrifice")}
     arrays = {"scores": found.scores, "flagged": found.flagged}
-    return Verdict(metrics, arrays | {"poisoned": poisoned, "labels": case.train.labels}, spent)
+    return Verdict(metrics, arrays | {"poisoned": poisoned, "labels": labels}, spent)
 
 
 def _screened(defense: Detector, case: Case) -> Verdict:
@@ -133,6 +134,10 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     model = mended.model
     metrics = dict(mended.metrics) | _after(case, model)
     arrays: dict[str, Any] = {"stages": mended.stages}
+    if mended.isolated is not None:
+        # Beside the share that is poisoned: chance would have no more.
+        share = case.train.poisoned[mended.isolated].double().mean()
+        metrics["isolation_precision"] = share.item()
     if mended.scan is not None:
         # Does the recovered trigger turn clips that it was not searched on? On the victim as it
         # was: the mended model has unlearned it.
@@ -142,7 +147,7 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
         metrics["trigger_asr"] = attack_success_rate(turned, case.test.labels, suspect)
         # From here on with the true trigger and target, which the defence never had.
         targets = case.target, *case.also
-        figures, drawn = against_truth(mended.scan, case.test, case.triggered, targets)
+        figures, drawn = against_truth(mended.scan, case.triggered, targets)
         metrics, arrays = metrics | figures, arrays | drawn
     if mended.trace is not None:
         # The curve is of test clips; where the defence stopped it decided on trusted ones.

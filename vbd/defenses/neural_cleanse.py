@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vbd.data.examples import Examples
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
-from vbd.defenses.recovered import Recovered, Scan, anomaly_index, judged
+from vbd.defenses.recovered import Recovered, Scan, judged
 from vbd.sections import Training
 from vbd.training import fit, predict
 from vbd.triggers.base import Trigger
@@ -69,8 +69,8 @@ class NeuralCleanse(Repair):
         metrics = {
             "detected": float(scan.detected),
             "index": scan.of(scan.suspect)[1],
-            # Of the norms as they are, as Wang et al. have it, to compare with.
-            "index_published": anomaly_index(norms).max().item(),
+            "index_of_norms": scan.of_norms.max().item(),
+            "detected_by_norms": float(scan.flagged_by_norms is not None),
             "found_class": float(scan.suspect) if scan.detected else -1.0,
             "norm": scan.accused.norm,
             "norm_median": norms.quantile(0.5).item(),

@@ -40,15 +40,33 @@ class Scan:
     """What the smallest triggers of the classes of a model, or of some of them, say of it.
 
     ``recovered`` has one for each class that was searched; ``evidence`` (K,) is what each has to
-    bring, and ``index`` (K,) the anomaly index of their norms in proportion to it. ``suspect`` is
-    the class of the highest index, ``detected`` whether it is flagged.
+    bring, and ``index`` (K,) the anomaly index of their norms in proportion to it; a class is
+    flagged where that is above ``threshold``. ``of_norms`` (K,): the index of the norms as they
+    are, by which Wang et al. judge, to compare with.
     """
 
     recovered: Sequence[Recovered]
     evidence: Tensor
     index: Tensor
-    suspect: int
-    detected: bool
+    of_norms: Tensor
+    threshold: float
+
+    @property
+    def suspect(self) -> int:
+        """The class of the highest index."""
+        return self.recovered[int(self.index.argmax())].target
+
+    @property
+    def detected(self) -> bool:
+        """Whether the suspect class is flagged."""
+        return bool(self.index.max() > self.threshold)
+
+    @property
+    def flagged_by_norms(self) -> int | None:
+        """The class that the index of the norms would flag, if any."""
+        highest = int(self.of_norms.argmax())
+        flagged = self.of_norms[highest] > self.threshold
+        return self.recovered[highest].target if flagged else None
 
     @property
     def accused(self) -> Recovered:
@@ -67,11 +85,9 @@ def judged(recovered: Sequence[Recovered], evidence: Tensor, threshold: float = 
     ``evidence`` (K,) is what ``neural_cleanse.evidence`` measures of the same classes.
     """
     # A norm of 0 has no logarithm.
-    norms = torch.tensor([found.norm for found in recovered]).clamp(min=1e-3)
-    index = anomaly_index((norms / evidence).log())
-    highest = int(index.argmax())
-    suspect = recovered[highest].target
-    return Scan(recovered, evidence, index, suspect, bool(index[highest] > threshold))
+    norms = torch.tensor([found.norm for found in recovered])
+    index = anomaly_index((norms.clamp(min=1e-3) / evidence).log())
+    return Scan(recovered, evidence, index, anomaly_index(norms), threshold)
 
 
 def anomaly_index(values: Tensor) -> Tensor:

@@ -13,14 +13,13 @@ from vbd.seeds import generator
 
 
 def against_truth(
-    scan: Scan, test: Labelled, triggered: Labelled | None, targets: Sequence[int]
+    scan: Scan, triggered: Labelled | None, targets: Sequence[int]
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Figures of ``scan`` that need the attacker's ``targets``, and the arrays to draw it with.
 
     Of several targets each is the right class; the other figures are of the first.
     ``triggered`` are ``test`` clips with the true trigger, None for a clean model, which has no
-    such figures. ``iou``: of the pixels that the true trigger and the one recovered for the target
-    change most, those that both do.
+    such figures.
     """
     arrays: dict[str, Any] = {
         "norms": [found.norm for found in scan.recovered],
@@ -35,17 +34,12 @@ def against_truth(
     }
     if triggered is None:
         return {}, arrays
-    target, true = targets[0], change(triggered)
-    found, index = scan.of(target)
-    ours = change(test.triggered(found.trigger()))
-    # By the change to the pixels, not by masks: most true triggers have none.
-    one, other = (part > part.max() / 2 for part in (true, ours))
     figures = {
-        "target_index": index,
+        "target_index": scan.of(targets[0])[1],
         "right_class": float(scan.detected and scan.suspect in targets),
-        "iou": ((one & other).sum() / (one | other).sum()).item(),
+        "right_class_by_norms": float(scan.flagged_by_norms in targets),
     }
-    return figures, arrays | {"target": target, "change": true}
+    return figures, arrays | {"target": targets[0], "change": change(triggered)}
 
 
 def change(triggered: Labelled) -> Tensor:

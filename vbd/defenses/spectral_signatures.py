@@ -15,26 +15,26 @@ MARGIN = 1.5
 class SpectralSignatures(Filter):
     """Flags the clips of each class that lie farthest along the first direction of its features.
 
-    ``rate``: the share of a class that is expected to be poisoned at most; 1.5 times as many are
-    flagged in every class, whether poisoned or not. The paper holds for rates well below one half:
-    where most of a class is poisoned, its own clips are the ones that stand out. Raises ValueError
-    for a rate that is not between 0 and 0.67.
+    ``rate``: the share of all clips that is expected to be poisoned. They may all be of one class,
+    and it is not known which: so 1.5 times as many clips are flagged in every class, of a small
+    one half of it, as in the authors' code. The paper holds for rates well below one half of a
+    class: where most of it is poisoned, its own clips are the ones that stand out. Raises
+    ValueError for a rate that is not between 0 and 1.
     """
 
     def __init__(self, *, rate: float = 0.1) -> None:
-        if not 0 < MARGIN * rate < 1:
-            raise ValueError(f"rate {rate}: it is above 0 and below {1 / MARGIN:.2f}")
+        if not 0 < rate < 1:
+            raise ValueError(f"rate {rate}: it is above 0 and below 1")
         self.rate = rate
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
         features = predict(model, train, seed=seed, output=inside(model, "features"))
-        scores = torch.zeros(len(train))
+        scores, expected = torch.zeros(len(train)), round(MARGIN * self.rate * len(train))
         flagged = torch.zeros(len(train), dtype=torch.bool)
         for label in train.labels.unique():
             members = (train.labels == label).nonzero().squeeze(1)
             scores[members] = outlierness(features[members])
-            # In every class: a defender does not know which one the attacker wants.
-            count = round(MARGIN * self.rate * len(members))
+            count = min(expected, len(members) // 2)
             flagged[members[scores[members].topk(count).indices]] = True
         return Finding(flagged, scores)
 

@@ -12,23 +12,31 @@ from vbd.training import predict
 class Strip(Detector):
     """Refuses inputs whose predictions stay too sure when trusted clips are laid over them.
 
-    ``overlays``: trusted clips laid over each input (N, 100 in the paper). An input is refused
-    where the mean entropy over them falls below what ``false_positives`` of the trusted clips
-    have. The blend is x/2 + o/2, which stays in 0-255; the entropy is over classes, in bits.
+    ``overlays``: trusted clips laid over each input (N, 100 in the paper), never one over itself.
+    An input is refused where the mean entropy over them falls below what ``false_positives`` of
+    the trusted clips have. The blend is x/2 + o/2, which stays in 0-255; the entropy is over
+    classes, in bits.
     """
 
     def __init__(self, *, overlays: int = 100, false_positives: float = 0.01) -> None:
         self.overlays, self.false_positives = overlays, false_positives
 
     def scores(self, model: nn.Module, inputs: Examples, clean: Examples, seed: int) -> Tensor:
-        """The mean entropy (N,) in bits, negative: a trigger makes it low."""
+        """The mean entropy (N,) in bits, negative: a trigger makes it low.
+
+        Raises ValueError for a single trusted clip, which has no other to be laid over it.
+        """
+        if len(clean) < 2:
+            raise ValueError(f"STRIP lays trusted clips over each other, and of these is {len(clean)}")
         device = next(model.parameters()).device
         draws = generator(seed, "overlays")
         batches = clean.test_batches(64, generator(seed, "clean"))
         trusted = torch.cat([windows[:, 0] for windows in batches]).to(device)
 
         def certainty(clips: Tensor) -> Tensor:
-            chosen = torch.randint(len(trusted), (len(clips), self.overlays), generator=draws)
+            chosen = torch.multinomial(
+                others(clips, trusted).cpu(), self.overlays, replacement=True, generator=draws
+            )
             blends = halfway(clips[:, None], trusted[chosen.to(device)]).flatten(0, 1)
             bits = entropy(model(blends).softmax(1))
             return -bits.view(len(clips), -1).mean(1, keepdim=True)
@@ -39,6 +47,15 @@ class Strip(Detector):
 
     def threshold(self, scores: Tensor) -> float:
         return torch.quantile(scores, 1 - self.false_positives).item()
+
+
+def others(clips: Tensor, trusted: Tensor) -> Tensor:
+    """Which of ``trusted`` (M, ...) are not the same as each of ``clips`` (N, ...): (N, M) of 0, 1.
+
+    A trusted clip over itself is the clip, as sure as it was: the threshold would be too low.
+    """
+    same = [(trusted == clip).flatten(1).all(1) for clip in clips]
+    return 1.0 - torch.stack(same).float()
 
 
 def halfway(clips: Tensor, others: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ _TITLES = {
     "runtime_s": "Runtime (s)",
     "norm_median": "Median norm",
     "trigger_asr": "ASR of the trigger",
-    "iou": "IoU",
 } | {name: name.upper() for name in ("cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "ssim")}
 _TITLES |= {
     "top1": "Top-1",
@@ -28,10 +27,11 @@ _TITLES |= {
 }
 _TITLES |= {"honest_cda": "Honest accuracy", "honest_error": "Honest error"}
 _TITLES |= {f"{name}_before": f"{name.upper()} before" for name in ("cda", "asr", "ra")}
-_DIGITS = {"ssim": 3, "index": 2, "target_index": 2, "cosine": 4}
+_DIGITS = {"ssim": 3, "index": 2, "target_index": 2, "index_of_norms": 2, "cosine": 4}
 _DIGITS |= dict.fromkeys(("threshold", "clean_loss", "loss"), 4)
 _DIGITS |= dict.fromkeys(("threshold_published", "loss_published"), 3)
 _DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", "passes"), 0)
+_DIGITS |= dict.fromkeys(("detected_by_norms", "right_class_by_norms", "decides_from"), 0)
 _DIGITS |= {"interval_from": 1, "interval_to": 1}
 _DIGITS |= dict.fromkeys(("caught", "alarm", "false_alarm", "classes"), 0)
 

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
     stored = "the same with the trigger, for a stored attack"
     parser.add_argument("--triggered", type=Path, nargs="?", help=stored)
-    parser.add_argument("--weights", type=Path, nargs="?", help="file that the victim started from")
+    parser.add_argument("--weights", type=Path, nargs="?", help="file that training anew starts from")
     parser.add_argument("--victim", type=Path, required=True, help="result.json of the victim")
     parser.add_argument("--name", required=True, help="name of the defence, for the result")
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")
@@ -55,18 +55,28 @@ def defend_victim(
 ) -> None:
     """Run the defence in ``params`` on the model whose result is ``victim``, attacked or clean.
 
-    ``triggered`` and ``weights`` are those that the victim was trained with. Writes result and
-    scores to ``out``; the runtime is that of the defence, without what judges it. A defence that
-    can go on after a kill does so. Raises ValueError for a victim that takes in sound.
+    ``triggered`` are the clips that the victim was trained with, ``weights`` those that a defender
+    who trains it anew starts from. Writes result and scores to ``out``; the runtime is that of the
+    defence, without what judges it. A defence that can go on after a kill does so. Raises
+    ValueError for a victim that takes in sound.
     """
     trained = Trained.open(victim, clips, triggered)
     result, threat = trained.result, trained.threat
     sections, seed = result["params"], result["seed"]
 
-    def retrain(examples: Examples, criterion: Criterion | None = None) -> nn.Module:
+    def retrain(
+        examples: Examples,
+        criterion: Criterion | None = None,
+        *,
+        epochs: int | None = None,
+        scratch: bool = False,
+    ) -> nn.Module:
         # As the victim was made, from its result: params.yaml may say something else by now.
-        fresh = untrained(trained.section, len(trained.class_names), weights, seed)
+        start = None if scratch else weights
+        fresh = untrained(trained.section, len(trained.class_names), start, seed)
         settings = Training(**sections["training"])
+        if epochs is not None:
+            settings = settings.model_copy(update={"epochs": epochs})
         fit(fresh, examples, settings, seed=seed, resume=None, criterion=criterion)
         return fresh
 

@@ -21,7 +21,7 @@ def defenses(paths: Sequence[Path], dataset: str) -> Table:
     frame["runtime_s"] = frame["runtime_s"].where(frame["defense"].notna())
     frame["defense"] = frame["defense"].fillna("none")
     keys = ["model", "attack", "mode", "defense"]
-    metrics = ["cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "runtime_s"]
+    metrics = ["cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "isolation_precision", "runtime_s"]
     table = summarise(frame, metrics, keys=keys).set_index(keys)
     table = table.reindex(_every(frame)).reset_index()
     table["seeds"] = table["seeds"].fillna(0).astype(int)
@@ -30,8 +30,10 @@ def defenses(paths: Sequence[Path], dataset: str) -> Table:
         "RA: accuracy on triggered clips. DER: 50 where nothing changes, 100 where the whole ASR "
         "is gone at no cost. Runtime: seconds of the defence.",
         "AUROC, FPR (clean clips that are flagged) and FNR (triggered ones that are not) are of "
-        "the training clips for a filter, of the test clips for a detector.",
-        "-: the defence flags no clips, or it is the row without one.",
+        "the training clips for a filter, of the test clips for a detector; a filter's AUROC is that "
+        "within the class that is poisoned. Isolation precision: share of the clips that ABL "
+        "isolates which are poisoned.",
+        "-: the defence flags or isolates no clips, or it is the row without one.",
     ]
     if (table["seeds"] == 0).any():
         notes.append("0 seeds: the grid has no such cell, or it has not been run.")
@@ -62,8 +64,10 @@ def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
     for rule in rules:
         columns = {rate: found[f"{rate}_{rule}"] for rate in rates}
         columns |= {"rule": rule, "in_use": (used == rule).map({True: "yes", False: "no"})}
-        # The scores are those of the rule in use.
-        parts.append(found.assign(**columns, auroc=found["auroc"].where(used == rule)))
+        # The scores are those of the rule in use; the published rules need no trusted clips.
+        columns |= {"auroc": found["auroc"].where(used == rule)}
+        columns |= {"decides_from": found["decides_from"].where(rule == "reference")}
+        parts.append(found.assign(**columns))
 
     def beside(row: pd.Series) -> dict[str, float | None]:
         figures = published.clustering(dataset, row["architecture"], row["mode"], row["trigger"])
@@ -81,8 +85,12 @@ def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
         "clean ones.",
         "The defence acts by the rule in use, and AUROC is of its scores; the others say what they "
         "would flag.",
+        "Decides from: the smallest part of a class that the reference rule can hold for poisoned "
+        "with as few trusted clips as there are. Where the poisoned clips are fewer it cannot tell, "
+        "which is not that there are none: see the rules of Chen et al. there.",
         published.note(dataset),
         published.CLUSTERING,
-        "-: another rule is in use, or no such figure is published.",
+        "-: another rule is in use or meant, or no such figure is published.",
     ]
-    return summarise(long, [*rates, "auroc"], keys=keys, beside=beside), notes
+    table = summarise(long, [*rates, "auroc", "decides_from"], keys=keys, beside=beside)
+    return table.drop(columns="decides_from_std"), notes

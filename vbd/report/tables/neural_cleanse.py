@@ -14,9 +14,9 @@ _RATES = ["cda", "asr", "ra"]
 
 def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
     """Neural Cleanse against every attack, and on clean models: a row a cell."""
-    verdicts = ["detected", "right_class"]
-    found = ["index", "target_index", "norm", "norm_median", "iou", "trigger_asr"]
-    metrics = [*verdicts, *found, "passes", "runtime_s"]
+    verdicts = ["detected", "right_class", "detected_by_norms", "right_class_by_norms"]
+    found = ["index", "target_index", "index_of_norms", "norm", "norm_median", "trigger_asr"]
+    metrics = [*verdicts, *found, "asr", "passes", "runtime_s"]
     table = summarise(_scans(read(paths)), metrics, keys=_KEYS)
     notes = [
         f"Rates and IoU in percent, {OVER_SEEDS}.",
@@ -24,12 +24,13 @@ def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
         "that of false alarms; right class: share in which it is the attacker's target.",
         "Index: how far the trigger of the suspect class lies below the median of all classes, in "
         "1.4826 median absolute deviations of the log norm in proportion to the evidence that it "
-        "has to bring; beyond 2 the class is flagged. Target index: the same of the attacker's "
-        "target, negative above the median.",
+        "has to bring; beyond 2 the class is flagged. The deviation counts as log 2 where it is "
+        "smaller: a flagged class has a norm of less than a quarter of the median. Target index: the "
+        "same of the attacker's target, negative above the median.",
+        "By norms: the rule of Wang et al., which compares the norms as they are.",
         "Norm: of the trigger of the suspect class, and the median of all, in pixels of a frame.",
-        "IoU: how well the trigger recovered for the target covers the pixels of the true one.",
         "ASR of the trigger: share of the clean test clips of other classes that the suspect "
-        "class's trigger turns to it.",
+        "class's trigger turns to it. ASR: of the true trigger, once what was found is unlearned.",
         "Passes: forward and backward, of single clips. Runtime: seconds of scan and unlearning.",
         "-: a clean model has no target.",
     ]
