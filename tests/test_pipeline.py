@@ -188,6 +188,20 @@ def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
         assert planned(tree) == jobs
 
 
+def test_a_defence_that_trains_anew_starts_from_the_pretrained_weights(tree):
+    """Also against the optimised trigger, whose victim the attacker made of the clean model."""
+    said = sh(tree, "snakemake", "--cores", "all", "-n", "-p", "--forcerun", "attack", "defend")
+    starts = {}
+    for script in ("train", "defend"):
+        lines = [line for line in said.splitlines() if f"scripts/{script}.py" in line]
+        (line,) = (line for line in lines if "/optimised/" in line.split("--weights")[1])
+        starts[script] = line.split("--weights")[1].split()[0]
+    assert starts == {
+        "train": "results/models/smoke/i3d/seed0/model.safetensors",
+        "defend": "results/models/smoke_pretrain/i3d/pretrained/model.safetensors",
+    }
+
+
 @pytest.mark.parametrize(
     ("changes", "jobs"),
     [

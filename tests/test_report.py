@@ -35,6 +35,7 @@ METHODS = {
         {"pruned": 0.5},
         {"stages": [0, 0.5, 0.9], "cda": [0.9, 0.8, 0.2], "asr": [1, 1, 0.5]},
     ),
+    "abl": ({"isolation_precision": 0.8}, {}),
 }
 
 
@@ -43,7 +44,12 @@ def scan(seed: int, target: int) -> tuple[dict, dict]:
     norms, found = np.array([9.0 + 40 * seed, 60, 80, 70]), float(seed == 0)
     masks = np.zeros((4, 2, 8, 8, 1), np.float16)
     masks[:, 1, 6:, 6:] = 1
-    metrics = {"detected": found, "index": 4.0 - 3 * seed, "index_of_norms": 3.0, "detected_by_norms": 1.0}
+    metrics = {
+        "detected": found,
+        "index": 4.0 - 3 * seed,
+        "index_of_norms": 3.0,
+        "detected_by_norms": 1.0,
+    }
     metrics |= {"norm": norms[0], "norm_median": 65.0, "found_class": 0.0 if found else -1.0}
     metrics |= {"recovered_asr": 1.0, "trigger_asr": 0.9, "passes": 12000.0}
     if target >= 0:

@@ -30,7 +30,8 @@ class AntiBackdoorLearning(Trainer):
     From pretrained weights classes are learnt as early as a trigger, and one that is no easier to
     see than they are, such as a lag, is not isolated in any case. To unlearn clips that are not
     poisoned ruins the model: so the result is that of the last epoch before more than the share
-    ``max_loss`` of the trusted clips is lost, of 60 at 0.05 three; at 1 it never stops, as published.
+    ``max_loss`` of the trusted clips is lost, of 60 at 0.05 three. At 1 it never stops, as in the
+    paper.
     """
 
     def __init__(

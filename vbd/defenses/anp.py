@@ -16,6 +16,7 @@ from vbd.defenses.stopping import allowance, correct, last_accepted
 from vbd.seeds import generator, number
 from vbd.training import predict
 
+
 class Neurons:
     """The channels of all batch norms of a model, (C,) in one vector.
 

@@ -72,7 +72,7 @@ def _filtered(defense: Filter, case: Case) -> Verdict:
     metrics = _after(case, model)
     # Read here and in no defence. Other rules are counted, not acted upon: that costs a training.
     poisoned, labels = case.train.poisoned, case.train.labels
-    metrics |= found.metrics | detection(found.flagged, found.scores, poisoned, labels)
+    metrics |= dict(found.metrics) | detection(found.flagged, found.scores, poisoned, labels)
     for rule, flagged in found.variants.items():
         rates = detection(flagged, found.scores, poisoned)
         metrics |= {f"{rate}_{rule}": rates[rate] for rate in ("elimination", "sacrifice")}

@@ -27,7 +27,9 @@ class Strip(Detector):
         Raises ValueError for a single trusted clip, which has no other to be laid over it.
         """
         if len(clean) < 2:
-            raise ValueError(f"STRIP lays trusted clips over each other, and of these is {len(clean)}")
+            raise ValueError(
+                f"STRIP lays trusted clips over each other, and of these is {len(clean)}"
+            )
         device = next(model.parameters()).device
         draws = generator(seed, "overlays")
         batches = clean.test_batches(64, generator(seed, "clean"))

@@ -27,7 +27,9 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
     stored = "the same with the trigger, for a stored attack"
     parser.add_argument("--triggered", type=Path, nargs="?", help=stored)
-    parser.add_argument("--weights", type=Path, nargs="?", help="file that training anew starts from")
+    parser.add_argument(
+        "--weights", type=Path, nargs="?", help="file that training anew starts from"
+    )
     parser.add_argument("--victim", type=Path, required=True, help="result.json of the victim")
     parser.add_argument("--name", required=True, help="name of the defence, for the result")
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")

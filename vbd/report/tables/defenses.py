@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -30,8 +31,8 @@ def defenses(paths: Sequence[Path], dataset: str) -> Table:
         "RA: accuracy on triggered clips. DER: 50 where nothing changes, 100 where the whole ASR "
         "is gone at no cost. Runtime: seconds of the defence.",
         "AUROC, FPR (clean clips that are flagged) and FNR (triggered ones that are not) are of "
-        "the training clips for a filter, of the test clips for a detector; a filter's AUROC is that "
-        "within the class that is poisoned. Isolation precision: share of the clips that ABL "
+        "the training clips for a filter, of the test clips for a detector; a filter's AUROC is "
+        "that within the class that is poisoned. Isolation precision: share of the clips that ABL "
         "isolates which are poisoned.",
         "-: the defence flags or isolates no clips, or it is the row without one.",
     ]
@@ -66,7 +67,7 @@ def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
         columns |= {"rule": rule, "in_use": (used == rule).map({True: "yes", False: "no"})}
         # The scores are those of the rule in use; the published rules need no trusted clips.
         columns |= {"auroc": found["auroc"].where(used == rule)}
-        columns |= {"decides_from": found["decides_from"].where(rule == "reference")}
+        columns |= {"decides_from": found["decides_from"] if rule == "reference" else nan}
         parts.append(found.assign(**columns))
 
     def beside(row: pd.Series) -> dict[str, float | None]:
@@ -86,8 +87,8 @@ def activation_clustering(paths: Sequence[Path], dataset: str) -> Table:
         "The defence acts by the rule in use, and AUROC is of its scores; the others say what they "
         "would flag.",
         "Decides from: the smallest part of a class that the reference rule can hold for poisoned "
-        "with as few trusted clips as there are. Where the poisoned clips are fewer it cannot tell, "
-        "which is not that there are none: see the rules of Chen et al. there.",
+        "with as few trusted clips as there are. Where fewer are poisoned it cannot tell, which "
+        "does not say that none is: see the rules of Chen et al. there.",
         published.note(dataset),
         published.CLUSTERING,
         "-: another rule is in use or meant, or no such figure is published.",

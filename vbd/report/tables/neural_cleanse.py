@@ -25,8 +25,8 @@ def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
         "Index: how far the trigger of the suspect class lies below the median of all classes, in "
         "1.4826 median absolute deviations of the log norm in proportion to the evidence that it "
         "has to bring; beyond 2 the class is flagged. The deviation counts as log 2 where it is "
-        "smaller: a flagged class has a norm of less than a quarter of the median. Target index: the "
-        "same of the attacker's target, negative above the median.",
+        "smaller: a flagged class has a norm of less than a quarter of the median. Target index: "
+        "the same of the attacker's target, negative above the median.",
         "By norms: the rule of Wang et al., which compares the norms as they are.",
         "Norm: of the trigger of the suspect class, and the median of all, in pixels of a frame.",
         "ASR of the trigger: share of the clean test clips of other classes that the suspect "
