@@ -367,14 +367,16 @@ def caption(wc):
 
 
 def trigger_params(wc, *modalities):
-    """The sections of a dataset and of every attack on it."""
+    """The sections of a dataset and of every attack on it, of those that look alike the first."""
     # How many clips carry a trigger, and under which label, changes nothing in what it does.
     without = ["rate", "target", "stored", "also"]
-    attacks = {
-        name: section("attacks", name, without=without)
-        for modality in modalities
-        for name in attacks_on(wc.dataset, modality)
-    }
+    attacks = {}
+    for modality in modalities:
+        for name in attacks_on(wc.dataset, modality):
+            part = section("attacks", name, without=without)
+            same = [a for a in attacks.values() if a | {"modes": part["modes"]} == part]
+            if not any(set(part["modes"]) <= set(other["modes"]) for other in same):
+                attacks[name] = part
     for name, path in shown_triggers(wc.dataset).items():
         if name in attacks:
             attacks[name]["params"]["path"] = path

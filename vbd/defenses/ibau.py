@@ -1,7 +1,6 @@
 """I-BAU (Zeng et al. 2022): the model unlearns the worst perturbation that all clips can share."""
 
 import copy
-from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +9,7 @@ from torch.nn import functional as F
 
 from vbd.data.examples import Examples
 from vbd.defenses.base import Repair, Repaired
-from vbd.defenses.stopping import allowance, correct, last_accepted
 from vbd.seeds import generator
-from vbd.training import predict
 
 # Pixels (N, T, H, W, 3) in grey levels and labels (N,).
 Batch = tuple[Tensor, Tensor]
@@ -25,20 +22,16 @@ UNIT, PENALTY, STEP = 57.0, 0.001, 0.1
 class ImplicitUnlearning(Repair):
     """Trains against a universal perturbation, knowing how that answers a change of the weights.
 
-    In each of ``rounds`` a perturbation of whole clips, at most a radius in grey levels (root mean
+    In each of ``rounds`` a perturbation of whole clips, at most ``radius`` grey levels (root mean
     square), is sought in ``ascents`` steps on the trusted clips. Then Adam at ``lr`` trains all
     weights on the same clips with it, a step a batch; ``fixed_point`` iterations (K) estimate the
-    implicit part of the gradient. Statistics of batch norms stay.
-
-    The wider the radius, the more of a backdoor is unlearnt, and of the classes too. So ``radii``
-    are tried as they stand, from narrow to wide, and the last one that loses at most the share
-    ``max_loss`` of the trusted clips is taken, of 60 at 0.1 six; where the first loses more, the
-    model stays as it was.
+    implicit part of the gradient. Statistics of batch norms stay. The wider the radius, the more
+    is unlearnt: of the backdoor, and of the classes.
 
     Two things are not as in the authors' code. It takes plain steps of 10 without a radius; what
     these do depends on the number of frames, so here each is a quarter of the radius long. And it
-    puts the perturbation on 1 % of a batch in the outer step, here all of it carries it: of batches
-    of 17 clips 1 % is none.
+    puts the perturbation on 1 % of a batch in the outer step; here all of it carries it, as 1 % of
+    a batch of 17 is no clip.
     """
 
     def __init__(
@@ -47,27 +40,14 @@ class ImplicitUnlearning(Repair):
         rounds: int = 5,
         fixed_point: int = 5,
         lr: float = 1e-3,
-        radii: Sequence[float] = (5.0, 10.0),
-        max_loss: float = 0.1,
+        radius: float = 10.0,
         ascents: int = 12,
         batch_size: int = 100,
     ) -> None:
         self.rounds, self.fixed_point, self.lr = rounds, fixed_point, lr
-        self.radii, self.max_loss = radii, max_loss
-        self.ascents, self.batch_size = ascents, batch_size
+        self.radius, self.ascents, self.batch_size = radius, ascents, batch_size
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
-        def stages() -> Iterator[tuple[tuple[nn.Module, float], int]]:
-            for radius in (0.0, *self.radii):
-                mended = self.unlearned(model, clean, radius, seed) if radius else model
-                yield (mended, radius), correct(predict(mended, clean, seed=seed), clean.labels)
-
-        allowed = allowance(self.max_loss, len(clean))
-        mended, radius = last_accepted(stages(), allowed)
-        return Repaired(mended, {"radius": radius, "clips_allowed": float(allowed)})
-
-    def unlearned(self, model: nn.Module, clean: Examples, radius: float, seed: int) -> nn.Module:
-        """A copy of ``model`` that has unlearnt perturbations within ``radius`` grey levels."""
         model = copy.deepcopy(model).eval()
         weights = list(model.parameters())
         optimizer = torch.optim.Adam(weights, self.lr)
@@ -80,20 +60,17 @@ class ImplicitUnlearning(Repair):
                 for part in order
             ]
             # The same crops for both: what was sought on these pixels is unlearned on them.
-            shared = self.perturbation(model, batches, radius)
+            shared = self.perturbation(model, batches)
             for batch in batches:
                 slopes = self.hypergradient(model, shared, batch)
                 for weight, slope in zip(weights, slopes, strict=True):
                     weight.grad = slope
                 optimizer.step()
-        return model
+        return Repaired(model)
 
-    def perturbation(self, model: nn.Module, batches: list[Batch], radius: float) -> Tensor:
-        """The worst (T, H, W, 3) for all ``batches``, in units of UNIT grey levels.
-
-        Within ``radius``, which is in grey levels.
-        """
-        radius = radius / UNIT
+    def perturbation(self, model: nn.Module, batches: list[Batch]) -> Tensor:
+        """The worst (T, H, W, 3) for all ``batches``, in units of UNIT grey levels."""
+        radius = self.radius / UNIT
         shared = torch.zeros_like(batches[0][0][0])
         for index in range(self.ascents):
             shared.requires_grad_()
