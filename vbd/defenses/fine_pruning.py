@@ -1,7 +1,5 @@
 """Fine-pruning (Liu et al. 2018): channels that clean clips leave quiet are pruned."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
@@ -50,7 +48,6 @@ class FinePruning(Repair):
         self.tuning = FineTuning(epochs=epochs, lr=lr)
 
     def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
-        model = copy.deepcopy(model)
         channels_of, pool, classify = (
             inside(model, part) for part in ("channels", "pool", "classify")
         )

@@ -54,7 +54,7 @@ class Strip(Detector):
 def others(clips: Tensor, trusted: Tensor) -> Tensor:
     """Which of ``trusted`` (M, ...) are not the same as each of ``clips`` (N, ...): (N, M) of 0, 1.
 
-    A trusted clip over itself is the clip, as sure as it was: the threshold would be too low.
+    A trusted clip over itself is the clip, as sure as it was: such a blend says nothing of others.
     """
     same = [(trusted == clip).flatten(1).all(1) for clip in clips]
     return 1.0 - torch.stack(same).float()

@@ -31,7 +31,7 @@ def summary(paths: Sequence[Path], dataset: str) -> Table:
     keys = [frame["model"].map(models), frame["order"], frame["defense"], frame["mode"]]
     rows = [_row(group) for _, group in frame.groupby(keys)]
     notes = [
-        "In percent, mean (lowest to highest) over attacks, of several seeds of one its mean; all: "
+        "In percent, mean (lowest to highest) over attacks, each by the mean of its seeds; all: "
         "every attack that the defence was run on.",
         "-: nothing is attacked.",
     ]
