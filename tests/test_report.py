@@ -232,6 +232,17 @@ def test_an_attack_at_another_rate_has_no_published_figures(cells, tmp_path):
         assert table["asr_published"].notna().all() == known
 
 
+def test_the_summary_takes_no_mean_over_poisoning_rates(cells, tmp_path):
+    victim = next(path for path in cells["attacks"] if "badnet" in path.read_text())
+    row, path = json.loads(victim.read_text()), tmp_path / "result.json"
+    row["params"]["attack"]["rate"] = 0.02
+    path.write_text(json.dumps(row | {"attack": "badnet_at_2_percent"}))
+    both, _ = TABLES["summary"].make([victim, path], "ucf101")
+    alone, _ = TABLES["summary"].make([path], "ucf101")
+    assert both["attacks"].tolist() == [1] == alone["attacks"].tolist()
+    assert both["asr"].equals(TABLES["summary"].make([victim], "ucf101")[0]["asr"])
+
+
 def test_the_row_without_a_defence_is_of_the_seeds_of_the_defences(cells):
     def first(method):
         return [p for p in cells[method] if "badnet" in p.read_text() and of_first_seed(p)]
