@@ -28,6 +28,21 @@ def test_a_preset_is_called_like_its_file(preset):
     assert check(values).configuration == preset.stem
 
 
+@pytest.mark.parametrize(
+    "file", ["params.yaml", "presets/full.yaml", "presets/neural_cleanse.yaml"]
+)
+def test_figures_that_are_quoted_are_of_seeds_that_nothing_was_chosen_on(file):
+    # Neural Cleanse's rules on those up to 22 (presets/neural_cleanse.yaml).
+    assert min(yaml.safe_load(text(file))["seeds"]) > 22
+
+
+def test_the_default_grid_shows_the_trade_off_of_i_bau():
+    found = check(yaml.safe_load(text("params.yaml")))
+    radii = {n: d.params["radius"] for n, d in found.defenses.items() if d.defense == "ibau"}
+    shown = [set(radii) & set(block.defenses) for block in found.grid if "sig" in block.attacks]
+    assert len({radii[name] for name in set().union(*shown)}) > 1
+
+
 def test_rules_scripts_and_steps_belong_together():
     scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")}
     steps = {file.stem for file in (ROOT / "vbd/steps").glob("[!_]*.py")}
