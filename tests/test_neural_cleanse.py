@@ -207,6 +207,15 @@ def test_a_class_whose_trigger_is_too_large_is_not_flagged():
     assert scan.index[4] < -2 and scan.suspect == 1 and not scan.detected
 
 
+def test_the_rule_of_wang_et_al_is_told_beside_ours():
+    """It compares norms as they are: a class that takes a fourth of the median is no outlier."""
+    scan = judged(recovered(40.0, 10.0, 30.0, 80.0, 60.0), torch.tensor([8.0, 32.0, 8.0, 8.0, 8.0]))
+    assert scan.detected and scan.suspect == 1 and scan.flagged_by_norms is None
+    assert scan.of_norms.tolist() == anomaly_index(torch.tensor([40.0, 10, 30, 80, 60])).tolist()
+    small = judged(recovered(5.0, 48.0, 50.0, 52.0, 54.0), torch.ones(5))
+    assert small.flagged_by_norms == 0 and small.of_norms[0] > 2
+
+
 def test_a_small_trigger_of_a_class_that_needs_no_evidence_is_not_flagged():
     """A class that a clip without motion is taken for anyway is not suspect for that."""
     norms, plain = recovered(5.0, 48.0, 50.0, 52.0, 54.0), torch.full((5,), 8.0)
@@ -245,7 +254,7 @@ def test_each_target_of_an_attack_is_the_right_class(targets, right):
     pixels = torch.full((2, 1, 16, 16, 3), 90, dtype=torch.uint8)
     test = from_clips(pixels, [0, 1])
     mark = Stamp(torch.ones(1, 16, 16, 1), torch.zeros(16, 16, 3))
-    figures, arrays = against_truth(scan, test, test.triggered(mark), targets)
+    figures, arrays = against_truth(scan, test.triggered(mark), targets)
     assert scan.detected and scan.suspect == 4 and figures["right_class"] == right
     # Whichever it is, the rest is of the attack's own trigger.
     assert figures["target_index"] == scan.of(targets[0])[1] and arrays["target"] == targets[0]
