@@ -197,8 +197,8 @@ def test_a_defence_that_trains_anew_starts_from_the_pretrained_weights(tree):
         (line,) = (line for line in lines if "/optimised/" in line.split("--weights")[1])
         starts[script] = line.split("--weights")[1].split()[0]
     assert starts == {
-        "train": "results/models/smoke/i3d/seed0/model.safetensors",
-        "defend": "results/models/smoke_pretrain/i3d/pretrained/model.safetensors",
+        "train": "results/models/synthetic/i3d/seed0/model.safetensors",
+        "defend": "results/models/synthetic_pretrain/i3d/pretrained/model.safetensors",
     }
 
 
