@@ -1,5 +1,6 @@
 """The figures of the field: CDA, ASR, RA, DER, top-k, and how visible or audible a trigger is."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -73,8 +74,7 @@ def detection(
         "sacrifice": flagged[~poisoned].double().mean().item(),
     }
     if areas:
-        total = sum(area * weight for area, weight in zip(areas, weights, strict=True))
-        rates["auroc"] = total / sum(weights)
+        rates["auroc"] = float(np.average(areas, weights=weights))
     return rates
 
 

@@ -135,7 +135,7 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     metrics = dict(mended.metrics) | _after(case, model)
     arrays: dict[str, Any] = {"stages": mended.stages}
     if mended.isolated is not None:
-        # Beside the share that is poisoned: chance would have no more.
+        # Which clips are poisoned is read here and in no defence.
         share = case.train.poisoned[mended.isolated].double().mean()
         metrics["isolation_precision"] = share.item()
     if mended.scan is not None:
