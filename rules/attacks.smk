@@ -43,10 +43,31 @@ rule optimise:
         " --target {params.target} --seed {wildcards.seed} --out {output.trigger} &> {log}"
 
 
+# What the frozen half of a network makes of the clips that carry the trigger.
+use rule encode as encode_trigger with:
+    input:
+        clips=clips,
+        triggered=triggered,
+        weights=lambda wc: initial(wc.model),
+        optimised=optimised,
+        code=lambda wc: code("scripts/encode.py", model_code(wc), *trigger_code(wc)),
+    output:
+        maps=at("encoded_trigger", "maps.npy"),
+        rows=at("encoded_trigger", "rows.npy"),
+    log:
+        log_of("encoded_trigger"),
+    params:
+        p=encode_params,
+        how="--mode {mode} --seed {seed}",
+    message:
+        "encoding {wildcards.attack} ({wildcards.mode}) by {wildcards.model}, seed {wildcards.seed}"
+
+
 rule attack:
     input:
         clips=clips,
         triggered=triggered,
+        maps=maps,
         # Those that the baseline starts from: then the poison is all that differs.
         weights=weights,
         optimised=optimised,
@@ -68,7 +89,8 @@ rule attack:
         "{wildcards.attack} ({wildcards.mode}) on {wildcards.model}, seed {wildcards.seed}"
     shell:
         "python scripts/train.py --params {params.p:q} --clips {input.clips}"
-        " --triggered {input.triggered} --weights {input.weights} --seed {wildcards.seed}"
+        " --triggered {input.triggered} --maps {input.maps} --weights {input.weights}"
+        " --seed {wildcards.seed}"
         " --dataset {wildcards.dataset} --model {wildcards.model}"
         " --attack {wildcards.attack} --mode {wildcards.mode}"
         " --result {output.result} &> {log}"

@@ -23,6 +23,7 @@ shell.prefix(
 
 wildcard_constraints:
     dataset="[a-z0-9_]+",
+    architecture="[a-z0-9_]+",
     model="[a-z0-9_]+",
     attack="[a-z0-9_]+",
     mode="[a-z0-9_]+",
@@ -62,6 +63,7 @@ def section(*path, without=()):
 def step_params(wc, **sections):
     """What training a victim gets as --params; Snakemake re-runs the step when it changes."""
     heard = is_heard(wc.model)
+    kept = CONFIG.models[wc.model].windows
     # The sound that a video model does not hear must not re-run it.
     sections["dataset"] = section(
         "datasets", wc.dataset, without=[] if heard else ["sound_seconds"]
@@ -69,7 +71,8 @@ def step_params(wc, **sections):
     sections["model"] = section("models", wc.model, without=BEYOND)
     how = CONFIG.evaluation_of(wc.dataset)
     sections["evaluation"] = json.loads(
-        how.model_dump_json(exclude={"video"} if heard else set())
+        # Neither sound nor maps can be cut as a system cuts whole videos.
+        how.model_dump_json(exclude={"video"} if heard or kept else set())
     )
     return json.dumps(sections)
 
@@ -84,11 +87,28 @@ def pretraining(wc):
     return json.loads(CONFIG.pretraining_of(wc.model).training.model_dump_json())
 
 
-def attack_params(wc, **changed):
-    """What training an attacked model gets, with what an ablation changes in the attack."""
-    attack = section("attacks", wc.attack, without=["modes"]) | changed
+def encode_params(wc):
+    """What encoding gets; the attack is that of the wildcards, where there is one."""
+    sections = {
+        "dataset": section("datasets", wc.dataset, without=["sound_seconds"]),
+        "model": section("models", wc.model, without=BEYOND),
+    }
+    if "attack" in wc.keys():
+        sections["attack"] = attack_section(wc, without=["modes", "frames"])
+    return json.dumps(sections)
+
+
+def attack_section(wc, without=("modes",)):
+    """The section of an attack; of one whose trigger is searched, with the file."""
+    attack = section("attacks", wc.attack, without=without)
     if is_searched(wc.attack):
         attack["params"]["path"] = optimised(wc)
+    return attack
+
+
+def attack_params(wc, **changed):
+    """What training an attacked model gets, with what an ablation changes in the attack."""
+    attack = attack_section(wc) | changed
     params = json.loads(step_params(wc, training=training(wc), attack=attack))
     params["evaluation"]["frames"] = tested_frames(wc)
     return json.dumps(params)

@@ -28,6 +28,7 @@ rule defend:
         # Weights and triggered clips are for the defences that train the model anew, and for the judge.
         clips=at("data", "clips.npy"),
         triggered=triggered,
+        maps=maps,
         weights=lambda wc: initial(wc.model),
         taught=taught,
         victim=at("attack", "result.json"),
@@ -49,7 +50,7 @@ rule defend:
         "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
     shell:
         "python scripts/defend.py --params {params.p:q} --clips {input.clips}"
-        " --triggered {input.triggered} --weights {input.weights}"
+        " --triggered {input.triggered} --maps {input.maps} --weights {input.weights}"
         " --victim {input.victim} --name {wildcards.defense} --result {output.result}"
         " &> {log}"
 
@@ -59,6 +60,7 @@ use rule defend as defend_clean with:
     input:
         clips=at("data", "clips.npy"),
         triggered=[],
+        maps=maps,
         weights=lambda wc: initial(wc.model),
         taught=[],
         victim=at("baseline", "result.json"),

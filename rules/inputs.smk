@@ -4,6 +4,7 @@ import importlib.util
 from functools import cache
 
 from vbd.data.index import LAYOUTS
+from vbd.imagenet import find
 
 # The code that a step runs ---------------------------------------------------------------------
 
@@ -83,11 +84,30 @@ def weights(wc):
 
 def initial(model):
     """The file that a model starts from: none for "scratch"."""
-    init = CONFIG.models[model].init
+    init, architecture = CONFIG.models[model].init, CONFIG.models[model].architecture
+    if init == "imagenet":
+        try:
+            find(architecture)
+        except FileNotFoundError as error:
+            raise WorkflowError(f"params.yaml: models.{model}.init: {error}")
+        return file_of("imagenet", architecture=architecture)
     if init == "pretrain":
         values = {"dataset": CONFIG.pretraining_of(model).dataset, "model": model}
         return file_of("pretrained", "model.safetensors", **values)
     return [] if init == "scratch" else init
+
+
+def maps(wc):
+    """What the frozen half of a network makes of a victim's clips, of models that keep it."""
+    if not CONFIG.models[wc.model].windows:
+        return []
+    clean = file_of("encoded", "maps.npy", **dict(wc.items()))
+    if "attack" not in wc.keys():
+        return [clean]
+    # Which of several triggers a clip carries, no maps say: such a victim runs whole.
+    if CONFIG.attacks[wc.attack].also:
+        return []
+    return [clean, file_of("encoded_trigger", "maps.npy", **dict(wc.items()))]
 
 
 def triggered(wc):

@@ -28,9 +28,52 @@ rule pretrain:
         " --result {output.result} &> {log}"
 
 
+# A copy, so that what starts from it depends on no file outside this folder.
+rule imagenet:
+    input:
+        code=code("scripts/imagenet.py"),
+    output:
+        weights=at("imagenet"),
+    log:
+        log_of("imagenet"),
+    message:
+        "weights of {wildcards.architecture} on ImageNet"
+    shell:
+        "python scripts/imagenet.py --architecture {wildcards.architecture}"
+        " --out {output.weights} &> {log}"
+
+
+# Once for all victims: what their frozen half makes of the clean clips.
+rule encode:
+    input:
+        clips=clips,
+        triggered=[],
+        weights=lambda wc: initial(wc.model),
+        code=lambda wc: code("scripts/encode.py", model_code(wc)),
+    output:
+        maps=at("encoded", "maps.npy"),
+        rows=at("encoded", "rows.npy"),
+    log:
+        log_of("encoded"),
+    priority: leads_to_first
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        p=encode_params,
+        how="",
+    message:
+        "encoding {wildcards.dataset} by {wildcards.model}"
+    shell:
+        "python scripts/encode.py --params {params.p:q} --clips {input.clips}"
+        " --triggered {input.triggered} --weights {input.weights} {params.how}"
+        " --out {output.maps} &> {log}"
+
+
 rule train:
     input:
         clips=clips,
+        maps=maps,
         weights=weights,
         code=lambda wc: code("scripts/train.py", model_code(wc)),
     output:
@@ -50,6 +93,6 @@ rule train:
         "training {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
         "python scripts/train.py --params {params.p:q} --clips {input.clips}"
-        " --weights {input.weights} --seed {wildcards.seed}"
+        " --maps {input.maps} --weights {input.weights} --seed {wildcards.seed}"
         " --dataset {wildcards.dataset} --model {wildcards.model}"
         " --result {output.result} &> {log}"

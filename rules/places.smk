@@ -4,6 +4,11 @@ import re
 PLACES = {
     "data": "results/data/{dataset}",
     "pretrained": "results/models/{dataset}/{model}/pretrained",
+    # Weights that an installed package has brought.
+    "imagenet": "results/models/imagenet/{architecture}.safetensors",
+    # What the frozen half of a network makes of the clips, and of those with the trigger.
+    "encoded": "results/models/{dataset}/{model}/encoded",
+    "encoded_trigger": "results/attacks/{dataset}/{model}/{attack}/{mode}/encoded/seed{seed}",
     "baseline": "results/models/{dataset}/{model}/seed{seed}",
     # All clips of a dataset with a trigger that is too slow for a training batch.
     "stored": "results/attacks/{dataset}/{attack}/{mode}.npy",
@@ -37,7 +42,7 @@ def at(kind, file=None):
 
 def log_of(kind, step=None):
     """The log of the step that makes a place; of one of several, its name is in the path."""
-    pattern = re.sub(r"\.np[yz]$", "", at(kind, step))
+    pattern = re.sub(r"\.(np[yz]|safetensors)$", "", at(kind, step))
     return pattern.replace("results/", "results/logs/", 1) + ".log"
 
 

@@ -20,6 +20,7 @@ SMALL = {
     "swin3d": {"embed_dim": 8, "depths": [1, 1], "heads": [1, 2], "window": [2, 2, 2]},
     "movinet_a2": {"depths": [1, 1], "width": 0.1, "hidden": 8},
     "c3d": {"width": 4, "hidden": 16, "std": 58},
+    "efficientnet_lite0": {"width": 0.125, "frozen": 12},
     "deepid": {"channels": [4, 6, 8, 10], "hidden": 8, "size": [32, 32]},
 }
 # Those of sound have a test file each.

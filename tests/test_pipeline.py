@@ -312,3 +312,27 @@ def test_a_cell_made_again_is_the_same(tree, tmp_path):
     for result in (one, other):
         assert result.pop("runtime_s") > 0 and result.pop("provenance")
     assert one == other
+
+
+def test_maps_are_made_once_and_anew_when_they_would_be_others(tree):
+    name = "efficientnet_lite0"
+    block = {"datasets": ["synthetic"], "models": [name], "attacks": ["badnet"], "frames": [4]}
+    block |= {"modes": ["static"], "defenses": ["fine_tuning", "strip"]}
+    small = {"grid": [block], "fusion": [], "extraction": []}
+    small["models"] = {name: {"windows": 2, "training": {"epochs": 1}}}
+    again = {"train": 1, "attack": 1, "ablate": 1, "defend": 2}
+    with changed_params(tree, small):
+        sh(tree, "snakemake", "--cores", "all")
+        assert planned(tree) == {}
+        for change, jobs in [
+            ({"windows": 3}, again | {"encode": 1, "encode_trigger": 1}),
+            ({"training": {"epochs": 2}}, again),
+        ]:
+            with changed_params(tree, {"models": {name: change}}):
+                found = planned(tree)
+            assert {rule: found.get(rule, 0) for rule in jobs} == jobs
+            assert ("encode" in found) == ("encode" in jobs)
+        # What is kept is asked for, and the trigger on four frames is mixed from the same maps.
+        said = sh(tree, "snakemake", "-n", "-p", "--cores", "1", "--forcerun", "ablate")
+        (line,) = (line for line in said.splitlines() if "scripts/train.py" in line)
+        assert line.count("encoded/") == 2

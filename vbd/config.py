@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from vbd.data.size import FACE, sides
+from vbd.imagenet import PACKAGES
 from vbd.sections import (
     Attack,
     Block,
@@ -171,6 +172,34 @@ class Config(Section):
                 raise ValueError(
                     f"models.{name}.training.epochs: 0 takes the model as init has it: give a "
                     "checkpoint there, and no attacks in grid"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _halves_fit(self) -> "Config":
+        for name, model in self.models.items():
+            ours = ":" not in model.architecture
+            if model.init == "imagenet" and model.architecture not in PACKAGES:
+                raise ValueError(
+                    f"models.{name}.init: imagenet has weights of {', '.join(PACKAGES)} alone, "
+                    f"not of {model.architecture}"
+                )
+            if not model.windows:
+                continue
+            if ours and model.architecture not in PACKAGES:
+                raise ValueError(
+                    f"models.{name}.windows: {model.architecture} has no frozen half; one that has "
+                    f"is {', '.join(PACKAGES)}"
+                )
+            if model.init in ("pretrain", "scratch"):
+                raise ValueError(
+                    f"models.{name}.windows: what is frozen must have learnt before: init is "
+                    f"imagenet or a checkpoint, not {model.init}"
+                )
+            if self.evaluation.crops > 1:
+                raise ValueError(
+                    f"models.{name}.windows: of what is kept there is one crop: set "
+                    "evaluation.crops to 1, or windows to 0"
                 )
         return self
 

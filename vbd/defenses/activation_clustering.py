@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Filter, Finding
 from vbd.models.base import inside
 from vbd.training import predict
@@ -30,6 +30,8 @@ class ActivationClustering(Filter):
     Below it the rule does not say that a class is clean; there the published ones have to do.
     """
 
+    pixels = False
+
     def __init__(
         self,
         *,
@@ -44,7 +46,7 @@ class ActivationClustering(Filter):
         self.components, self.rule, self.level = components, rule, level
         self.size, self.silhouette = size, silhouette
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Finding:
         features = inside(model, "features")
         # Penultimate features, of all clips in one order: public code clusters logits, or each
         # batch by itself, or reads a shuffled loader twice.

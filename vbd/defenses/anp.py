@@ -9,7 +9,7 @@ from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.norms import NORMS
 from vbd.defenses.stopping import allowance, correct, last_accepted
@@ -62,6 +62,8 @@ class AdversarialNeuronPruning(Repair):
     loses at most the share ``max_loss`` of the trusted clips, of 60 at 0.1 six clips.
     """
 
+    pixels = False
+
     def __init__(
         self,
         *,
@@ -75,7 +77,7 @@ class AdversarialNeuronPruning(Repair):
         self.eps, self.trade_off, self.lr = eps, trade_off, lr
         self.steps, self.batch_size, self.max_loss = steps, batch_size, max_loss
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         mask, neurons = self.mask(model, clean, seed), Neurons(model)
         # Nothing lies below -1: the first is the model as it was.
         kept = [mask > threshold for threshold in (-1.0, *torch.arange(0, 1, 0.05).tolist())]
@@ -89,7 +91,7 @@ class AdversarialNeuronPruning(Repair):
         metrics = {"pruned": 1 - last.float().mean().item(), "clips_allowed": float(allowed)}
         return Repaired(neurons.pruned(last).eval(), metrics)
 
-    def mask(self, model: nn.Module, clean: Examples, seed: int) -> Tensor:
+    def mask(self, model: nn.Module, clean: Labelled, seed: int) -> Tensor:
         """How much of each channel (C,) is worth keeping, 0 to 1."""
         # In training mode, as in the authors' code: with fixed statistics the noise of a norm grows
         # from layer to layer, and no channel can be spared.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from vbd.data.examples import Examples, from_clips
+from vbd.data.labelled import Labelled
 from vbd.device import choose
 from vbd.models import checkpoints
 from vbd.models.vae import Vae
@@ -47,7 +47,7 @@ class Autoencoder:
     loss: float
     deviation: float
 
-    def measures(self, some: Examples, seed: int) -> dict[str, Tensor]:
+    def measures(self, some: Labelled, seed: int) -> dict[str, Tensor]:
         """What tells ``some`` clips from clean ones (N,) each, by the names in ``MEASURES``.
 
         Errors of pixels in 0-1. ``mean``: over a clip; ``max``: of its worst frame; ``drawn`` and
@@ -82,7 +82,7 @@ class Autoencoder:
 
 
 def teach(
-    clean: Examples,
+    clean: Labelled,
     *,
     seed: int,
     latent: int = 1000,
@@ -135,7 +135,7 @@ def teach(
     return Autoencoder(network, params, kept, loss.item(), deviation.item())
 
 
-def _divided(clean: Examples, share: float, seed: int) -> tuple[Tensor, int]:
+def _divided(clean: Labelled, share: float, seed: int) -> tuple[Tensor, int]:
     """The clips in random order (N,), group by group, and how many of the first are held out."""
     every = torch.arange(len(clean))
     groups = every if clean.groups is None else clean.groups
@@ -149,7 +149,7 @@ def _divided(clean: Examples, share: float, seed: int) -> tuple[Tensor, int]:
     return rank.argsort(stable=True), int((rank < count).sum())
 
 
-def unlabelled(clean: Examples, *, single: bool) -> Examples:
+def unlabelled(clean: Labelled, *, single: bool) -> Labelled:
     """``clean`` clips with nothing to tell apart, or each frame of them as a clip by itself."""
     if not single:
         return replace(clean, labels=clean.labels.new_zeros(len(clean), 0))
@@ -157,9 +157,14 @@ def unlabelled(clean: Examples, *, single: bool) -> Examples:
     clips = clean.clips[clean.rows.numpy()].swapaxes(1, 2)
     frames = clips.reshape(-1, clips.shape[2], 1, *clips.shape[3:])
     count = len(frames)
-    none = torch.zeros(count, 0, dtype=torch.int64)
-    alone = from_clips(frames[:, 0], none)
-    return replace(alone, clips=frames, crop=clean.crop, flip=clean.flip)
+    return replace(
+        clean,
+        clips=frames,
+        rows=torch.arange(count),
+        labels=clean.labels.new_zeros(count, 0),
+        poisoned=torch.zeros(count, dtype=torch.bool),
+        groups=None,
+    )
 
 
 def over_all_values(measures: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -168,7 +173,7 @@ def over_all_values(measures: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     return loss, (measures["drawn_square"].mean() - loss.square()).clamp(min=0).sqrt()
 
 
-def measured(network: Vae, some: Examples, seed: int) -> dict[str, Tensor]:
+def measured(network: Vae, some: Labelled, seed: int) -> dict[str, Tensor]:
     """The measures of ``Autoencoder`` by ``network``."""
     draws = generator(seed, "latent")
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.recovered import Scan
 from vbd.training import Criterion
 
@@ -17,7 +17,7 @@ class Retrain(Protocol):
 
     def __call__(
         self,
-        examples: Examples,
+        examples: Labelled,
         criterion: Criterion | None = None,
         *,
         epochs: int | None = None,
@@ -65,10 +65,20 @@ class Repaired:
     isolated: Tensor | None = None
 
 
-class Filter:
+class Method:
+    """What all kinds of defences have.
+
+    ``pixels``: whether it reads pixels. One that does not may be given the upper half of a network
+    and the maps of its frozen half for clips (``vbd/models/halves.py``).
+    """
+
+    pixels = True
+
+
+class Filter(Method):
     """Base of the defences that look for poisoned clips among those that a model learnt from."""
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Finding:
         """Inspect the training clips of ``model``.
 
         ``train`` is what the model was trained on, labels as the trainer had them; its ``poisoned``
@@ -78,7 +88,7 @@ class Filter:
         raise NotImplementedError
 
 
-class Detector:
+class Detector(Method):
     """Base of the defences that look for triggers in what a deployed model is given.
 
     A simple one defines ``scores`` and ``threshold``; one of several rules ``screen`` and
@@ -86,12 +96,12 @@ class Detector:
     """
 
     def screen(
-        self, model: nn.Module, inputs: Examples, clean: Examples, seed: int
+        self, model: nn.Module, inputs: Labelled, clean: Labelled, seed: int
     ) -> Mapping[str, Tensor]:
         """The scores (N,) of ``inputs`` by each rule, and what else is measured of each."""
         return {"score": self.scores(model, inputs, clean, seed)}
 
-    def limits(self, model: nn.Module, clean: Examples, seed: int) -> Mapping[str, float]:
+    def limits(self, model: nn.Module, clean: Labelled, seed: int) -> Mapping[str, float]:
         """The score from which each rule refuses, set on trusted clips alone.
 
         The first rule is the one that acts, the others are for comparison.
@@ -106,7 +116,7 @@ class Detector:
         """What there is to be looked at of a clip (1, T, H, W, 3), clean and with the trigger."""
         return {}
 
-    def scores(self, model: nn.Module, inputs: Examples, clean: Examples, seed: int) -> Tensor:
+    def scores(self, model: nn.Module, inputs: Labelled, clean: Labelled, seed: int) -> Tensor:
         """How suspect each of ``inputs`` is (N,): the higher, the more; ``clean`` are trusted.
 
         It reads the pixels of ``inputs`` alone, neither labels nor which of them are triggered.
@@ -118,7 +128,7 @@ class Detector:
         raise NotImplementedError
 
 
-class Repair:
+class Repair(Method):
     """Base of the defences that take the backdoor out of a model.
 
     ``resume``: the file in which a long one may keep what it needs to go on after a kill.
@@ -127,15 +137,15 @@ class Repair:
     # Not an argument of the constructor: those are settings of params.yaml.
     resume: Path | None = None
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         """A mended copy of ``model``; ``train`` and ``clean`` are those of a filter."""
         raise NotImplementedError
 
 
-class Trainer:
+class Trainer(Method):
     """Base of the defences that train the model themselves, from the start."""
 
-    def __call__(self, retrain: Retrain, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, retrain: Retrain, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         """A model without the backdoor; ``train`` and ``clean`` are those of a filter."""
         raise NotImplementedError
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.fine_tuning import FineTuning
 from vbd.defenses.stopping import allowance, correct, last_accepted
@@ -41,13 +41,15 @@ class FinePruning(Repair):
     ``epochs`` and ``lr`` are those of ``FineTuning``; no epochs leave pruning alone.
     """
 
+    pixels = False
+
     def __init__(
         self, *, max_loss: float = 0.05, steps: int = 32, epochs: int = 10, lr: float = 1e-3
     ) -> None:
         self.max_loss, self.steps = max_loss, steps
         self.tuning = FineTuning(epochs=epochs, lr=lr)
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         channels_of, pool, classify = (
             inside(model, part) for part in ("channels", "pool", "classify")
         )

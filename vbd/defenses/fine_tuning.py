@@ -4,22 +4,24 @@ import copy
 
 from torch import nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.sections import Training
 from vbd.training import fit
 
 
 class FineTuning(Repair):
-    """Trains the whole model on the trusted clips for ``epochs``, with AdamW at ``lr``.
+    """Trains all of the model that learns on the trusted clips for ``epochs``, with AdamW at ``lr``.
 
     The backdoor is forgotten as far as the weights move (Liu et al. 2017, "Neural Trojans").
     """
 
+    pixels = False
+
     def __init__(self, *, epochs: int = 10, lr: float = 1e-3) -> None:
         self.epochs, self.lr = epochs, lr
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         # A copy: the caller goes on with the victim itself.
         model = copy.deepcopy(model)
         settings = Training(epochs=self.epochs, lr=self.lr, schedule="constant")

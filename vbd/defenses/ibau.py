@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.autograd import grad
 from torch.nn import functional as F
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.seeds import generator
 
@@ -24,7 +24,7 @@ class ImplicitUnlearning(Repair):
 
     In each of ``rounds`` a perturbation of whole clips, at most ``radius`` grey levels (root mean
     square), is sought in ``ascents`` steps on the trusted clips. Then Adam at ``lr`` trains all
-    weights on the same clips with it, a step a batch; ``fixed_point`` iterations (K) estimate the
+    weights that learn on the same clips with it, a step a batch; ``fixed_point`` iterations (K) estimate the
     implicit part of the gradient. Statistics of batch norms stay. The wider the radius, the more
     is unlearnt: of the backdoor, and of the classes.
 
@@ -47,9 +47,9 @@ class ImplicitUnlearning(Repair):
         self.rounds, self.fixed_point, self.lr = rounds, fixed_point, lr
         self.radius, self.ascents, self.batch_size = radius, ascents, batch_size
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         model = copy.deepcopy(model).eval()
-        weights = list(model.parameters())
+        weights = _learnt(model)
         optimizer = torch.optim.Adam(weights, self.lr)
         draws = generator(seed, "ibau")
         for _ in range(self.rounds):
@@ -84,9 +84,10 @@ class ImplicitUnlearning(Repair):
     def hypergradient(self, model: nn.Module, shared: Tensor, batch: Batch) -> list[Tensor]:
         """The loss's total derivative by each weight, ``shared`` following the weights.
 
-        ``shared`` (T, H, W, 3) is in units of UNIT grey levels; one tensor a parameter, in order.
+        ``shared`` (T, H, W, 3) is in units of UNIT grey levels; one tensor a parameter that
+        learns, in order.
         """
-        weights, shared = list(model.parameters()), shared.detach().requires_grad_()
+        weights, shared = _learnt(model), shared.detach().requires_grad_()
         loss = -relief(model, shared, batch, penalty=0.0)
         slope, *direct = grad(loss, [shared, *weights], allow_unused=True, materialize_grads=True)
         (inner,) = grad(relief(model, shared, batch), shared, create_graph=True)
@@ -110,6 +111,10 @@ def relief(model: nn.Module, shared: Tensor, batch: Batch, penalty: float = PENA
     clips, labels = batch
     loss = F.cross_entropy(model(clips + UNIT * shared), labels)
     return penalty * shared.square().sum() - loss
+
+
+def _learnt(model: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def _size(values: Tensor) -> Tensor:

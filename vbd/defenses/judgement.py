@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Defense, Detector, Filter, Repair, Retrain, Trainer
 from vbd.defenses.recovery import against_truth
 from vbd.metrics import accuracy, attack_success_rate, detection
+from vbd.models.halves import Halves
 from vbd.seeds import generator
 from vbd.training import predict
 
@@ -23,20 +24,23 @@ class Case:
     ``train`` and ``clean`` are the defender's; ``test`` are clean clips and ``triggered`` those of
     them that are not of class ``target``, with the trigger: None where the victim is clean, which
     only a repair can be judged by. ``also`` are the targets of the attack's further triggers.
-    ``retrain`` gives the model that the same training makes of other clips.
+    ``retrain`` gives the model that the same training makes of other clips. ``halved``: the same
+    case of the upper half of a network whose frozen half has kept its maps; by these is judged what
+    a defence leaves that itself reads pixels.
     """
 
     model: nn.Module
-    train: Examples
-    clean: Examples
-    test: Examples
-    triggered: Examples | None
+    train: Labelled
+    clean: Labelled
+    test: Labelled
+    triggered: Labelled | None
     target: int
     seed: int
     views: int
     crops: int
     retrain: Retrain
     also: tuple[int, ...] = ()
+    halved: "Case | None" = None
 
 
 @dataclass(frozen=True)
@@ -168,15 +172,21 @@ def _after(case: Case, model: nn.Module) -> dict[str, float]:
     return _figures(test, _scores(case, model, case.triggered), case)
 
 
-def _triggered(case: Case) -> Examples:
+def _triggered(case: Case) -> Labelled:
     if case.triggered is None:
         raise ValueError("this defence is judged by triggered clips, and a clean victim has none")
     return case.triggered
 
 
 def _scores(
-    case: Case, model: nn.Module, some: Examples, output: Callable[[Tensor], Tensor] | None = None
+    case: Case, model: nn.Module, some: Labelled, output: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
+    if case.halved and isinstance(model, Halves):
+        twins = ((case.test, case.halved.test), (case.triggered, case.halved.triggered))
+        kept = next((kept for own, kept in twins if own is some), None)
+        # The recovered triggers and the stages of a pruning are on no maps.
+        if kept is not None and output is None:
+            return _scores(case.halved, model.upper, kept)
     # Views and crops as the victim was measured, so that before and after compare.
     how: dict[str, Any] = {"views": case.views, "crops": case.crops, "output": output}
     return predict(model, some, seed=case.seed, **how)

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import Recovered, Scan, judged
@@ -63,7 +63,7 @@ class NeuralCleanse(Repair):
             epochs=epochs, lr=lr, weight_decay=weight_decay, schedule="constant"
         )
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Repaired:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         scan = self.scan(model, clean, seed)
         norms = torch.tensor([found.norm for found in scan.recovered])
         metrics = {
@@ -83,7 +83,7 @@ class NeuralCleanse(Repair):
         return Repaired(model, metrics, scan=scan)
 
     def scan(
-        self, model: nn.Module, clean: Examples, seed: int, classes: Sequence[int] | None = None
+        self, model: nn.Module, clean: Labelled, seed: int, classes: Sequence[int] | None = None
     ) -> Scan:
         """Reconstruct triggers for ``classes`` of ``model`` on ``clean`` clips, judge their norms.
 
@@ -95,7 +95,7 @@ class NeuralCleanse(Repair):
         recovered = self.search(model, clean, searched, seed=seed, resume=self.resume)
         return judged(recovered, needed[searched], self.threshold)
 
-    def unlearn(self, model: nn.Module, found: Recovered, clean: Examples, seed: int) -> nn.Module:
+    def unlearn(self, model: nn.Module, found: Recovered, clean: Labelled, seed: int) -> nn.Module:
         """A copy of ``model`` trained to give clips with the trigger ``found`` their true class.
 
         ``clean`` are trusted clips with their labels; the copy is in evaluation mode.
@@ -132,7 +132,7 @@ class Still(Trigger):
         return clips[each, shown.to(clips.device), None].expand_as(clips)
 
 
-def evidence(model: nn.Module, clean: Examples, confidence: float, seed: int) -> Tensor:
+def evidence(model: nn.Module, clean: Labelled, confidence: float, seed: int) -> Tensor:
     """What a trigger has to bring for each class (K,), in nats of its log odds.
 
     From where they stand on still clips, the mean of ``clean``, to those of ``confidence``; at

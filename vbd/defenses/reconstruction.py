@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.recovered import Recovered
 from vbd.defenses.trigger_search import Search
 from vbd.provenance import code_sha256, fingerprint
@@ -18,7 +18,7 @@ from vbd.seeds import generator, number
 
 def reconstruct(
     model: nn.Module,
-    clean: Examples,
+    clean: Labelled,
     targets: Sequence[int],
     *,
     seed: int,
@@ -98,7 +98,7 @@ def reconstruct(
 
 
 def _batches(
-    clean: Examples, steps: int, size: int, seed: int, index: int, device: torch.device
+    clean: Labelled, steps: int, size: int, seed: int, index: int, device: torch.device
 ) -> Iterator[Tensor]:
     """The batches (size, T, H, W, 3) of round ``index``, float in 0-255: each clip as often."""
     # By seed and round alone: every class meets the same clips, also after a kill.

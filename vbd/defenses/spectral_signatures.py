@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Filter, Finding
 from vbd.models.base import inside
 from vbd.training import predict
@@ -22,12 +22,14 @@ class SpectralSignatures(Filter):
     ValueError for a rate that is not between 0 and 1.
     """
 
+    pixels = False
+
     def __init__(self, *, rate: float = 0.1) -> None:
         if not 0 < rate < 1:
             raise ValueError(f"rate {rate}: it is above 0 and below 1")
         self.rate = rate
 
-    def __call__(self, model: nn.Module, train: Examples, clean: Examples, seed: int) -> Finding:
+    def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Finding:
         features = predict(model, train, seed=seed, output=inside(model, "features"))
         scores, expected = torch.zeros(len(train)), round(MARGIN * self.rate * len(train))
         flagged = torch.zeros(len(train), dtype=torch.bool)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.base import Detector
 from vbd.seeds import generator
 from vbd.training import predict
@@ -21,7 +21,7 @@ class Strip(Detector):
     def __init__(self, *, overlays: int = 100, false_positives: float = 0.01) -> None:
         self.overlays, self.false_positives = overlays, false_positives
 
-    def scores(self, model: nn.Module, inputs: Examples, clean: Examples, seed: int) -> Tensor:
+    def scores(self, model: nn.Module, inputs: Labelled, clean: Labelled, seed: int) -> Tensor:
         """The mean entropy (N,) in bits, negative: a trigger makes it low.
 
         Raises ValueError for a single trusted clip, which has no other to be laid over it.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vbd.data.examples import Examples
+from vbd.data.labelled import Labelled
 from vbd.defenses.autoencoder import Autoencoder, over_all_values, teach
 from vbd.defenses.base import Detector
 from vbd.provenance import fingerprint
@@ -41,14 +41,14 @@ class VaeDetector(Detector):
         self._taught: tuple[tuple[int, str], Autoencoder] | None = None
 
     def screen(
-        self, model: nn.Module, inputs: Examples, clean: Examples, seed: int
+        self, model: nn.Module, inputs: Labelled, clean: Labelled, seed: int
     ) -> dict[str, Tensor]:
         found = self.taught(clean, seed)
         measures = found.measures(inputs, seed)
         middle = torch.tensor(found.held_out["mean"]).quantile(0.5)
         return measures | {"two_sided": (measures["mean"] - middle).abs()}
 
-    def limits(self, model: nn.Module, clean: Examples, seed: int) -> dict[str, float]:
+    def limits(self, model: nn.Module, clean: Labelled, seed: int) -> dict[str, float]:
         return limits(self.taught(clean, seed), self.false_positives, self.acting)
 
     def summary(self, screened: Mapping[str, Tensor]) -> dict[str, float]:
@@ -76,7 +76,7 @@ class VaeDetector(Detector):
             "errors": errors[:, worst, :high, :wide].cpu(),
         }
 
-    def taught(self, clean: Examples, seed: int) -> Autoencoder:
+    def taught(self, clean: Labelled, seed: int) -> Autoencoder:
         """The autoencoder in ``path``, or one that is taught on ``clean`` clips, once."""
         key = seed, fingerprint(nn.Identity(), clean)
         if self._taught is None or self._taught[0] != key:

@@ -22,14 +22,23 @@ class Shift(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """What ``net`` makes of the shifted images, (N * ``segments``, ...)."""
-        # (N, C, segments, H, W): the frames of one clip lie along an axis of their own.
-        frames = x.unflatten(0, (-1, self.segments)).transpose(1, 2)
-        # 1/8 each way, as published: the rest still shows the frame itself.
-        fold = x.shape[1] // 8
-        later, earlier, same = frames.split([fold, fold, x.shape[1] - 2 * fold], 1)
-        later = F.pad(later[:, :, 1:], (0, 0, 0, 0, 0, 1))
-        earlier = F.pad(earlier[:, :, :-1], (0, 0, 0, 0, 1, 0))
-        return self.net(torch.cat((later, earlier, same), 1).transpose(1, 2).flatten(0, 1))
+        return self.net(shifted(x, self.segments))
+
+
+def shifted(x: Tensor, segments: int) -> Tensor:
+    """Images (N * ``segments``, C, H, W) with a quarter of their channels from the frames beside.
+
+    Those of a clip lie in a row. An eighth is of the next frame, an eighth of the one before; at
+    the ends of a clip they are zero.
+    """
+    # (N, C, segments, H, W): the frames of one clip lie along an axis of their own.
+    frames = x.unflatten(0, (-1, segments)).transpose(1, 2)
+    # 1/8 each way, as published: the rest still shows the frame itself.
+    fold = x.shape[1] // 8
+    later, earlier, same = frames.split([fold, fold, x.shape[1] - 2 * fold], 1)
+    later = F.pad(later[:, :, 1:], (0, 0, 0, 0, 0, 1))
+    earlier = F.pad(earlier[:, :, :-1], (0, 0, 0, 0, 1, 0))
+    return torch.cat((later, earlier, same), 1).transpose(1, 2).flatten(0, 1)
 
 
 class ConvNorm(nn.Module):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from vbd.models import checkpoints
 from vbd.sections import Dataset, Evaluation, Model, Training
 from vbd.training import fit
 from vbd.victims.evaluation import evaluate
+from vbd.victims.halved import Kept, in_halves
 from vbd.victims.making import (
     clean_examples,
     knows_classes,
@@ -30,6 +32,8 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help="clips.npy of the clip store")
     stored = "the same with the trigger, for a stored attack"
     parser.add_argument("--triggered", type=Path, nargs="?", help=stored)
+    kept = "maps.npy of `vbd encode`: of the clean clips and, to poison, of the triggered ones"
+    parser.add_argument("--maps", type=Path, nargs="*", default=(), help=kept)
     parser.add_argument("--weights", type=Path, nargs="?", help="file to start from, else scratch")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")
@@ -41,6 +45,7 @@ def main() -> None:
         args.params,
         clips=args.clips,
         triggered=args.triggered,
+        maps=args.maps,
         weights=args.weights,
         seed=args.seed,
         out=args.result.parent,
@@ -53,6 +58,7 @@ def train_victim(
     *,
     clips: Path,
     triggered: Path | None = None,
+    maps: Sequence[Path] = (),
     weights: Path | None,
     seed: int,
     out: Path,
@@ -62,8 +68,10 @@ def train_victim(
 
     ``params`` holds the sections dataset, model, training, evaluation and, for a poisoned victim,
     attack; ``names`` the dataset, model, attack and mode of the cell; ``triggered`` the clips of a
-    stored attack; ``weights`` a checkpoint to start from, None for scratch. Takes up a run that was
-    killed where it stopped. Raises ValueError where there is an attack without a mode.
+    stored attack; ``maps`` what the frozen half of the network made of the clips, if that was kept:
+    then only the upper half is run. ``weights`` is a checkpoint to start from, None for scratch.
+    Takes up a run that was killed where it stopped. Raises ValueError where there is an attack
+    without a mode.
     """
     # The runtime of a victim is that of its training and its test.
     start = time.monotonic()
@@ -77,9 +85,12 @@ def train_victim(
     train = training_examples(folder, model, dataset, threat, seed)
     # Beside the declared outputs, which Snakemake deletes before the step starts.
     resume = out / "resume.pt"
-    history = fit(network, train, settings, seed=seed, resume=resume)
-    test = clean_examples(folder, "test", model, dataset)
-    metrics, counts = evaluate(network, test, Evaluation(**params["evaluation"]), threat, seed)
+    test, learner = clean_examples(folder, "test", model, dataset), network
+    if kept := Kept.open(maps, dataset.views):
+        learner, threat = in_halves(network).upper, kept.threat(threat)
+        train, test = kept.examples(train), kept.examples(test)
+    history = fit(learner, train, settings, seed=seed, resume=resume)
+    metrics, counts = evaluate(learner, test, Evaluation(**params["evaluation"]), threat, seed)
     counts |= {"train": len(train), "poisoned": int(train.poisoned.sum())}
     # With what a user of the checkpoint needs who has neither params nor dataset.
     card = params["model"] | {"class_names": class_names, "clip": _clip_card(dataset, model)}

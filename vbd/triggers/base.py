@@ -38,13 +38,21 @@ class Trigger:
         triggered = self.apply(clips, generator)
         if self.frames == "all":
             return triggered
-        n, t = clips.shape[0], clips.shape[1]
-        chosen = _chosen_frames(self.frames, n, t, generator).to(clips.device)
+        chosen = self.carried(clips.shape[0], clips.shape[1], generator).to(clips.device)
         return torch.where(chosen[:, :, None, None, None], triggered, clips)
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         """Trigger every frame of ``clips`` (N, T, H, W, 3), uint8; never in place."""
         raise NotImplementedError
+
+    def carried(self, n: int, t: int, generator: torch.Generator) -> Tensor:
+        """Which of ``t`` frames of ``n`` clips carry the trigger (n, t), drawn as in a call.
+
+        Raises ValueError for clips with too few frames.
+        """
+        if self.frames == "all":
+            return torch.ones(n, t, dtype=torch.bool)
+        return _chosen_frames(self.frames, n, t, generator)
 
     def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         """What looks like the trigger and is not, where ``cross_ratio`` asks for it."""

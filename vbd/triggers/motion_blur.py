@@ -38,20 +38,24 @@ class MotionBlur(Trigger):
         kernel = _line(reach, self.angle).to(clips.device)
         pictures = clips.movedim(-1, 2).float().reshape(-1, 1, height, width)
         # Zeros would darken the borders, which would be a trigger of its own.
-        padded = F.pad(pictures, [reach] * 4, mode="replicate")
+        wide, high = kernel.shape[1] // 2, kernel.shape[0] // 2
+        padded = F.pad(pictures, [wide, wide, high, high], mode="replicate")
         blurred = F.conv2d(padded, kernel[None, None]).round_().clamp_(0, 255).to(torch.uint8)
         return blurred.view(n, t, 3, height, width).movedim(2, -1).contiguous()
 
 
 def _line(reach: int, angle: float) -> Tensor:
-    """Weights (2 reach + 1, 2 reach + 1) that sum to 1, on a line one pixel wide."""
+    """Weights (at most 2 reach + 1 a side) that sum to 1, on a line one pixel wide."""
     x = torch.arange(-reach, reach + 1.0)
     # Rows count downwards, angles anticlockwise.
     y = -x[:, None]
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     beside = (1 - (x * sin - y * cos).abs()).clamp(min=0)
     along = (reach + 1 - (x * cos + y * sin).abs()).clamp(0, 1)
-    return beside * along / (beside * along).sum()
+    line = beside * along
+    # A line along a side is one row: of all those beside it there would be only zeros.
+    line = line[line.sum(1) > 0][:, line.sum(0) > 0]
+    return line / line.sum()
 
 
 METHOD = MotionBlur

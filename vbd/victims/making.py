@@ -1,5 +1,6 @@
 """What a victim is made of: the weights that it starts from, and the clips that it learns."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,21 +13,31 @@ from vbd.data.sounds import sounds
 from vbd.data.store import ClipStore
 from vbd.models import build
 from vbd.models.checkpoints import card_of, transfer
+from vbd.models.halves import Halves
 from vbd.sections import Dataset, Model
 from vbd.seeds import number
 from vbd.victims.threat import Threat
 
 
-def untrained(model: Model, classes: int, weights: Path | None, seed: int) -> nn.Module:
+def untrained(
+    model: Model, classes: int, weights: Path | None, seed: int, *, scratch: bool = False
+) -> nn.Module:
     """The model that training starts from: ``weights`` where given, a head drawn from ``seed``.
 
-    Without ``weights`` all of it is drawn. Raises ValueError where they do not fit.
+    Without ``weights`` all of it is drawn; with ``scratch`` all that learns. Raises ValueError
+    where they do not fit.
     """
     # Initial weights take no generator and need the global one.
     torch.manual_seed(number(seed, "weights"))
     network = build(model.architecture, classes, **model.params)
-    if weights is not None:
-        transfer(network, weights)
+    halves = isinstance(network, Halves)
+    if weights is None or (scratch and not halves):
+        return network
+    drawn = copy.deepcopy(network)
+    transfer(network, weights)
+    if scratch:
+        # Of a frozen half that has not learnt anything, nothing can be learnt.
+        network.upper = drawn.upper
     return network
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from vbd import triggers
-from vbd.data.labelled import Labelled
+from vbd.data.labelled import Labelled, Windows
 from vbd.sections import Attack
 from vbd.seeds import generator
 from vbd.triggers import poisoning
@@ -25,7 +25,7 @@ class Threat:
 
     attack: Attack
     mode: str
-    stored: np.ndarray | None = None
+    stored: Windows | None = None
 
     @property
     def parts(self) -> "list[Threat]":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from vbd.data.labelled import Labelled
 from vbd.device import choose
 from vbd.models import checkpoints
 from vbd.sections import Dataset, Evaluation, Model
+from vbd.victims.halved import Kept, in_halves
 from vbd.victims.making import clean_examples, training_examples
 from vbd.victims.threat import Threat, threat_of
 
@@ -61,4 +62,18 @@ class Trained:
             # Groups of the training clips that neither the trainer nor the attacker had.
             clean=clean_examples(clips.parent, "val", section, dataset),
             test=clean_examples(clips.parent, "test", section, dataset),
+        )
+
+    def halved(self, kept: Kept) -> Trained:
+        """The upper half of the network, with the clips as the frozen half has ``kept`` them.
+
+        Raises ValueError for a network of one piece.
+        """
+        return replace(
+            self,
+            network=in_halves(self.network).upper,
+            threat=kept.threat(self.threat),
+            train=kept.examples(self.train),
+            clean=kept.examples(self.clean),
+            test=kept.examples(self.test),
         )
