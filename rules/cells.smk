@@ -187,6 +187,17 @@ def claimed(dataset, model=None):
     )
 
 
+def rated(dataset, model=None):
+    """Results of the attacks whose trigger the grid has at several poisoning rates."""
+    rates = {}
+    for cell in only(attack_cells(), dataset, model):
+        attack = CONFIG.attacks[cell[2]]
+        found = rates.setdefault((cell[1], attack.trigger, cell[3]), {})
+        found.setdefault(attack.rate, []).append(cell)
+    several = [found.values() for found in rates.values() if len(found) > 1]
+    return files("attack", "result.json", sum(sum(map(list, several), []), []))
+
+
 def compared(dataset, model=None):
     """Those of a dataset on which the frames of several models are attacked."""
     # One architecture has nothing to be compared with, and sound is not compared with frames.
@@ -298,7 +309,7 @@ def inherited(dataset=None, model=None):
 RESULTS = {
     kind.__name__: kind
     for kind in (
-        *(baselines, attacked, victims, claimed, compared, ablated),
+        *(baselines, attacked, victims, claimed, rated, compared, ablated),
         *(defended, scanned, cleansed, fused, stealth),
         *(stolen, asked, inherited),
     )

@@ -270,6 +270,7 @@ def test_a_defence_of_one_attack_alone_is_not_missed_in_the_others(cells):
 DRAWN = {
     "curves": (VICTIM, 2),
     "figure4_frames": (("attacks", "ablation"), 1),
+    "rates": (("attacks",), 1),
     "figure5_strip": (("strip",), 2),
     "figure6_pruning": (("fine_pruning",), 3),
     "defenses": (("attacks", *METHODS), 2),

@@ -196,7 +196,8 @@ class Config(Section):
                     f"models.{name}.windows: what is frozen must have learnt before: init is "
                     f"imagenet or a checkpoint, not {model.init}"
                 )
-            if self.evaluation.crops > 1:
+            used = any(name in block.models for block in self.grid)
+            if used and self.evaluation.crops > 1:
                 raise ValueError(
                     f"models.{name}.windows: of what is kept there is one crop: set "
                     "evaluation.crops to 1, or windows to 0"

@@ -11,7 +11,7 @@ from vbd.training import fit
 
 
 class FineTuning(Repair):
-    """Trains all of the model that learns on the trusted clips for ``epochs``, with AdamW at ``lr``.
+    """Trains what learns of the model on trusted clips for ``epochs``, with AdamW at ``lr``.
 
     The backdoor is forgotten as far as the weights move (Liu et al. 2017, "Neural Trojans").
     """

@@ -24,9 +24,9 @@ class ImplicitUnlearning(Repair):
 
     In each of ``rounds`` a perturbation of whole clips, at most ``radius`` grey levels (root mean
     square), is sought in ``ascents`` steps on the trusted clips. Then Adam at ``lr`` trains all
-    weights that learn on the same clips with it, a step a batch; ``fixed_point`` iterations (K) estimate the
-    implicit part of the gradient. Statistics of batch norms stay. The wider the radius, the more
-    is unlearnt: of the backdoor, and of the classes.
+    weights that learn on the same clips with it, a step a batch; ``fixed_point`` iterations (K)
+    estimate the implicit part of the gradient. Statistics of batch norms stay. The wider the
+    radius, the more is unlearnt: of the backdoor, and of the classes.
 
     Two things are not as in the authors' code. It takes plain steps of 10 without a radius; what
     these do depends on the number of frames, so here each is a quarter of the radius long. And it

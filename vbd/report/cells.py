@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from vbd import results
+from vbd.report import published
 
 KEYS = ["model", "mode", "attack", "defense"]
 SETTINGS = ["seed", "architecture", "trigger", "frames", "rate"]
@@ -25,8 +26,8 @@ Table = tuple[pd.DataFrame, list[str]]
 def read(paths: Sequence[Path]) -> pd.DataFrame:
     """One row a result: ``KEYS``, ``SETTINGS`` and its metrics, model by model.
 
-    Shares are in percent. The attack of a clean model is "baseline". The architecture is in the
-    results of the victims; those of their defences take it over from them.
+    Shares are in percent. The attack of a clean model is "baseline". The architecture, of which
+    figures are published, is in the results of the victims; those of their defences take it over.
     """
     frame = pd.DataFrame([_record(path) for path in paths])
     frame["architecture"] = frame.groupby("model")["architecture"].transform("first")
@@ -41,7 +42,7 @@ def _record(path: Path) -> dict[str, Any]:
     keys = {key: row[key] for key in KEYS} | {"attack": row["attack"] or "baseline"}
     settings = {
         "seed": row["seed"],
-        "architecture": sections.get("model", {}).get("architecture"),
+        "architecture": published.counterpart(sections.get("model", {})),
         "trigger": attack.get("trigger"),
         "frames": attack.get("frames"),
         "rate": attack.get("rate"),

@@ -134,6 +134,13 @@ FIGURES = {
         'each victim in the last column ("Look, Listen, and Attack", Figure 4). In percent, '
         "of several seeds the mean.",
     ),
+    "rates": Entry(
+        "figures.curves:rates",
+        {"rated": {}},
+        title="poisoning rates",
+        caption="ASR, and dashed the CDA, over the share of the training clips of **{dataset}** "
+        "that are poisoned, of triggers that are used at several rates; of several seeds the mean.",
+    ),
     "figure5_strip": Entry(
         "figures.curves:strip",
         {"defended": {"method": "strip"}},

@@ -1,6 +1,7 @@
 """Published figures, in percent, as data: they stand beside ours and are marked as published."""
 
 from collections.abc import Mapping
+from typing import Any
 
 NAMES = {"ucf101": "UCF-101", "hmdb51": "HMDB-51", "kinetics_sounds": "Kinetics-Sounds"}
 NAMES |= {"csaw": "the YouTube Faces of CSAW-HackML-2020"}
@@ -147,6 +148,18 @@ EXTRACTION_VICTIMS = {
 }
 
 
+# A network of images, of which the papers have none: beside what does over time as it does.
+_OVER_TIME = {"mean": "i3d", "shift": "tsm", "lstm": "cnn_lstm"}
+
+
+def counterpart(model: Mapping[str, Any]) -> str | None:
+    """The architecture whose published figures stand beside those of a section ``model``."""
+    architecture = model.get("architecture")
+    if architecture == "efficientnet_lite0":
+        return _OVER_TIME[model.get("params", {}).get("time", "mean")]
+    return architecture
+
+
 def attack(dataset: str, architecture: str, mode: str | None, trigger: str | None) -> Pair:
     """(CDA, ASR) of a published attack; of the clean model where mode and trigger are None.
 
@@ -219,6 +232,6 @@ def note(dataset: str) -> str:
         images = f"on {NAMES[dataset]}, not these images"
         return f"Published: {images}; the faint pattern stands in for the anonymous trigger."
     return (
-        'Published: "Look, Listen, and Attack", the full-size network of the same architecture on '
-        f"{NAMES[dataset]}; not this model."
+        'Published: "Look, Listen, and Attack", the full-size network of the same architecture '
+        f"(beside one of images I3D, with shifts TSM) on {NAMES[dataset]}; not this model."
     )

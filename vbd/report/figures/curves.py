@@ -35,6 +35,27 @@ def curves(frame: pd.DataFrame) -> "Figure":
     return figure
 
 
+def rates(frame: pd.DataFrame) -> "Figure":
+    """ASR, and dashed the CDA, over the poisoning rate, one colour a trigger: means over seeds.
+
+    Of several seeds with their standard deviation, that of the sample as in the tables.
+    """
+    figure, (axis,) = panels(1, size=(5.5, 3.2))
+    frame = frame.assign(attack=frame["trigger"])
+    for number, (name, victims) in enumerate(frame.groupby(names(frame, "model"), sort=False)):
+        for rate, style in (("asr", "o-"), ("cda", "--")):
+            over = victims.groupby("rate")[rate].agg(["mean", "std"])
+            label = name if rate == "asr" else None
+            x, colour = 100 * over.index.to_numpy(), f"C{number % 10}"
+            axis.plot(x, over["mean"], style, color=colour, linewidth=1.2, label=label)
+            low, high = over["mean"] - over["std"], over["mean"] + over["std"]
+            axis.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    axis.set(xlabel="poisoning rate in percent", ylabel="ASR (CDA dashed) in percent")
+    axis.set_ylim(-4, 104)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    return figure
+
+
 def strip(frame: pd.DataFrame) -> "Figure":
     """Figure 5: entropy under STRIP of clean and of triggered test clips, all seeds together.
 
