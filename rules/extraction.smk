@@ -76,6 +76,7 @@ use rule defend as defend_clone with:
     input:
         clips=at("data", "clips.npy"),
         triggered=triggered,
+        maps=[],
         weights=clone_weights,
         taught=[],
         victim=at("clone", "result.json"),
