@@ -150,7 +150,7 @@ class EfficientNetLite0(Halves):
     81 % of a clip's arithmetic at 112 px is in the first 11 blocks.
     """
 
-    head = ("upper.lstm.", "upper.fc.")
+    head = ("upper.fc.",)
 
     def __init__(
         self,
@@ -182,6 +182,9 @@ class EfficientNetLite0(Halves):
             depth=depth,
             dropout=dropout,
         )
+        if time == "lstm":
+            # Weights on images have none.
+            self.head = (*self.head, "upper.lstm.")
         self.train()
 
     def renamed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
