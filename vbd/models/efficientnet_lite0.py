@@ -150,7 +150,7 @@ class EfficientNetLite0(Halves):
     81 % of a clip's arithmetic at 112 px is in the first 11 blocks.
     """
 
-    head = ("upper.fc.",)
+    head: tuple[str, ...] = ("upper.fc.",)
 
     def __init__(
         self,
