@@ -189,13 +189,16 @@ def claimed(dataset, model=None):
 
 def rated(dataset, model=None):
     """Results of the attacks whose trigger the grid has at several poisoning rates."""
-    rates = {}
-    for cell in only(attack_cells(), dataset, model):
-        attack = CONFIG.attacks[cell[2]]
-        found = rates.setdefault((cell[1], attack.trigger, cell[3]), {})
-        found.setdefault(attack.rate, []).append(cell)
-    several = [found.values() for found in rates.values() if len(found) > 1]
-    return files("attack", "result.json", sum(sum(map(list, several), []), []))
+    found, rates = only(attack_cells(), dataset, model), {}
+    for cell in found:
+        rates.setdefault(_look(cell), set()).add(CONFIG.attacks[cell[2]].rate)
+    several = [cell for cell in found if len(rates[_look(cell)]) > 1]
+    return files("attack", "result.json", several)
+
+
+def _look(cell):
+    """The model, trigger and mode of an attack, at whatever rate."""
+    return cell[1], CONFIG.attacks[cell[2]].trigger, cell[3]
 
 
 def compared(dataset, model=None):

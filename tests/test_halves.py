@@ -312,9 +312,9 @@ def test_a_defence_is_judged_by_what_is_kept(
     metrics = read(tmp_path / "result.json")["metrics"]
     assert {"cda", "asr", "ra", "der"} <= set(metrics)
     assert bool(met) == defenses.get(name).pixels
-    # What is measured is what the frozen half has kept: its clips are not seen by it again.
+    # A test would send bytes: what is measured is what the frozen half has kept, not seen again.
     if name == "ibau":
-        assert sum(len(clips) for clips in met) < 12 * VIEWS + 8 * VIEWS + 100
+        assert all(clips.is_floating_point() for clips in met)
 
 
 def test_the_random_start_of_a_defence_is_that_of_the_upper_half(start):

@@ -90,9 +90,7 @@ class Encoded(Labelled):
         """Maps (B, V, T, h, w, C) of ``windows`` (B, V), with the trigger where it is carried."""
         rows = self.rows[positions].numpy()[:, None]
         maps = torch.from_numpy(self.clips[rows, windows])
-        poisoned = self.poisoned[positions]
-        decoys = torch.zeros_like(poisoned) if self.decoys is None else self.decoys[positions]
-        changed = poisoned | decoys
+        changed = self.changed[positions]
         if self.stored is None or not changed.any():
             return maps
         here = changed.numpy()
@@ -101,7 +99,8 @@ class Encoded(Labelled):
         # Frame by frame: the frozen half sees each by itself, so those of both can be mixed.
         trigger = cast(FrameMark, self.marks[0][1])
         shown = trigger.carried(n * views, t, generator).view(n, views, t)
-        shown = shown | decoys[changed][:, None, None]
+        # A decoy, which is changed and not poisoned, has the noise on all of them.
+        shown = shown | ~self.poisoned[positions][changed][:, None, None]
         maps[changed] = torch.where(shown[..., None, None, None], marked, maps[changed])
         return maps
 

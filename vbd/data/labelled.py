@@ -75,6 +75,11 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def changed(self) -> Tensor:
+        """Which clips (N,) carry a trigger, or as decoys its noise."""
+        return self.poisoned if self.decoys is None else self.poisoned | self.decoys
+
     def triggered(self, trigger: Mark, stored: Windows | None = None) -> Self:
         """The same clips with their labels, every one of them carrying ``trigger``."""
         every = torch.ones(len(self), dtype=torch.bool)

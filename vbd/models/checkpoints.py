@@ -1,7 +1,7 @@
 """Weights on disk: ours are .safetensors with a JSON card beside, others' are read untrusted."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,7 @@ def save(model: nn.Module, path: Path, **card: Any) -> None:
 
     ``card`` needs architecture, params and class_names, from which ``load`` builds the model.
     """
-    from safetensors.torch import save_file
-
-    # safetensors refuses tensors that are not contiguous.
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
-    with replacing(path) as temporary:
-        save_file(weights, temporary)
+    write_weights(model.state_dict(), path)
     with replacing(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
 
@@ -94,6 +87,16 @@ def card_of(
     if missing:
         raise ValueError(f"{beside} is no card of a model: it lacks {', '.join(sorted(missing))}")
     return card
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors by name to ``path`` (.safetensors), whole or not at all."""
+    from safetensors.torch import save_file
+
+    # safetensors refuses tensors that are not contiguous.
+    kept = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    with replacing(path) as temporary:
+        save_file(kept, temporary)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -84,10 +84,8 @@ def encode_clips(
         # On all frames: of how many a victim sees it, is decided when maps are read.
         threat = replace(threat, attack=threat.attack.model_copy(update={"frames": "all"}))
         poisoned = threat.poison(train, seed)
-        carries = poisoned.poisoned
-        if poisoned.decoys is not None:
-            carries = carries | poisoned.decoys
-        parts = [(poisoned.subset(carries), model.windows), (threat.triggered(test), 0)]
+        marked = poisoned.subset(poisoned.changed)
+        parts = [(marked, model.windows), (threat.triggered(test), 0)]
     rows = torch.cat([part.rows for part, _ in parts])
     shape = (len(rows), dataset.views + model.windows)
     # Ascending, as they are searched for.

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from vbd.files import replacing
 from vbd.imagenet import PACKAGES, weights
+from vbd.models.checkpoints import write_weights
 
 
 def main() -> None:
@@ -13,9 +13,4 @@ def main() -> None:
     parser.add_argument("--architecture", choices=sorted(PACKAGES), required=True)
     parser.add_argument("--out", type=Path, required=True, help=".safetensors to write")
     args = parser.parse_args()
-    from safetensors.torch import save_file
-
-    # safetensors refuses tensors that are not contiguous.
-    tensors = {name: value.contiguous() for name, value in weights(args.architecture).items()}
-    with replacing(args.out) as temporary:
-        save_file(tensors, temporary)
+    write_weights(weights(args.architecture), args.out)

@@ -33,8 +33,7 @@ class Kept:
 
     def examples(self, some: Labelled) -> Encoded:
         """The same clips as maps."""
-        carries = bool(some.marks) and bool(some.poisoned.any())
-        return encoded(some, self.clean, self.marked if carries else None, self.views)
+        return encoded(some, self.clean, self.marked, self.views)
 
     def threat(self, threat: Threat | None) -> Threat | None:
         """The same threat, whose trigger lies in the maps."""

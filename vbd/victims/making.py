@@ -30,14 +30,15 @@ def untrained(
     # Initial weights take no generator and need the global one.
     torch.manual_seed(number(seed, "weights"))
     network = build(model.architecture, classes, **model.params)
-    halves = isinstance(network, Halves)
-    if weights is None or (scratch and not halves):
+    if weights is None:
         return network
-    drawn = copy.deepcopy(network)
-    transfer(network, weights)
-    if scratch:
+    if not scratch:
+        transfer(network, weights)
+    elif isinstance(network, Halves):
         # Of a frozen half that has not learnt anything, nothing can be learnt.
-        network.upper = drawn.upper
+        drawn = copy.deepcopy(network.upper)
+        transfer(network, weights)
+        network.upper = drawn
     return network
 
 
