@@ -1,15 +1,9 @@
 """Neural Cleanse finds what is planted and only it, and unlearns what it found."""
 
-import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from test_store import video
 from torch import Tensor, nn
 
 from vbd import defenses, results, triggers
@@ -19,15 +13,12 @@ from vbd.defenses.neural_cleanse import NeuralCleanse, Sometimes, evidence
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import Recovered, anomaly_index, judged
 from vbd.defenses.recovery import against_truth
-from vbd.models import checkpoints
 from vbd.models.base import VideoClassifier
 from vbd.seeds import generator
-from vbd.steps import scan
 from vbd.triggers.optimised import Stamp
 
 # The planted model's weights are few and large.
 UNLEARN = {"epochs": 20, "lr": 0.5}
-ROOT = Path(__file__).parents[1]
 CLASSES = 8
 
 
@@ -235,19 +226,6 @@ def test_some_of_the_classes_may_be_searched_and_keep_their_numbers():
         result.of(4)
 
 
-def test_a_class_is_searched_beside_nine_others_at_least():
-    names = [f"{i:04d}" for i in range(40)]
-    assert scan._chosen(names, None, 0, 0) == list(range(40))
-    chosen = scan._chosen(names, ["0007", "0003"], 12, 0)
-    assert len(set(chosen)) == 14 and {3, 7} < set(chosen) and max(chosen) < 40
-    assert chosen == scan._chosen(names, ["0007", "0003"], 12, 0)
-    for wanted, sample in ((["0000"], 0), (["0000"], 8), (None, 9), (["0000"], -1), (None, 41)):
-        with pytest.raises(ValueError, match=r"--classes and --sample: .* not 10 to 40 classes"):
-            scan._chosen(names, wanted, sample, 0)
-    with pytest.raises(ValueError, match=r"no '40'; did you .* 40 classes go from 0000 to 0039"):
-        scan._chosen(names, ["40"], 9, 0)
-
-
 @pytest.mark.parametrize(("targets", "right"), [((4, 2), 1.0), ((2, 4), 1.0), ((2, 3), 0.0)])
 def test_each_target_of_an_attack_is_the_right_class(targets, right):
     scan = judged(recovered(50.0, 49.0, 51.0, 52.0, 2.0), torch.ones(5))
@@ -299,37 +277,6 @@ def test_the_optimised_trigger_is_read_from_a_file_and_stays_in_pixels(tmp_path)
         assert (marked[:, :, size // 2 + 1 :] == 101).all()
     with pytest.raises(FileNotFoundError, match="absent"):
         triggers.get("optimised")(path=str(tmp_path / "absent.npz"))
-
-
-def test_a_checkpoint_is_scanned_and_repaired_by_one_command(tmp_path):
-    some, shown = case(), clips(2, seed=3)
-    card = {"architecture": "test_neural_cleanse:Planted", "params": {}}
-    card |= {"class_names": list("abcdefgh"), "clip": {"frames": 4, "stride": 1, "crop": 16}}
-    checkpoints.save(some.model, tmp_path / "model.safetensors", **card)
-    for number, label in enumerate(shown.labels.tolist()):
-        file = tmp_path / "clips" / card["class_names"][label] / f"{number}.mp4"
-        video(file, list(shown.clips[number, 0]))
-    (tmp_path / "clips" / "a" / "broken.mp4").write_bytes(b"no video")
-    command = [sys.executable, ROOT / "scripts/scan.py", "model.safetensors", "clips"]
-    command += ["--out", "scan", "--repair", "mended.safetensors", "--epochs", "30", "--lr", "1"]
-    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert refused.returncode == 1 and "runs its code" in refused.stderr
-    elsewhere = [*command, "--out", "model.json"]
-    refused = subprocess.run(elsewhere, cwd=tmp_path, capture_output=True, text=True)
-    assert refused.returncode == 1 and "model.json is a file: name the folder" in refused.stderr
-    command.append("--import-class")
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "left out: a/broken.mp4" in done.stdout and "turns any clip to a (" in done.stdout
-    report = json.loads((tmp_path / "scan" / "scan.json").read_text())
-    assert report["detected"] and report["suspect"] == "a" and report["clips"] == 16
-    assert report["classes"][0]["class"] == "a"
-    assert not (tmp_path / "scan" / "resume.pt").exists()
-    assert report["repair"]["turned_before"] > 0.9 > 0.1 > report["repair"]["turned_after"]
-    assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
-    mended, kept = checkpoints.load(tmp_path / "mended.safetensors")
-    assert kept == card and not torch.equal(mended.head_weight, some.model.head_weight)
 
 
 def test_of_an_optimised_trigger_the_strongest_pixels_are_kept(tmp_path):

@@ -73,7 +73,7 @@ def reconstruct(
     todo = [target for target in targets if target not in found]
     groups = [todo[i : i + together] for i in range(0, len(todo), together)]
     bar = tqdm(desc="reconstruct", unit="round", total=rounds * len(groups), disable=None)
-    with _frozen(model), bar:
+    with frozen(model), bar:
         for group in groups:
             search = Search(
                 group,
@@ -110,7 +110,7 @@ def _batches(
 
 
 @contextmanager
-def _frozen(model: nn.Module) -> Iterator[None]:
+def frozen(model: nn.Module) -> Iterator[None]:
     """The model in evaluation mode without gradients of its own; as it was afterwards."""
     # In training mode batch norms would take up the statistics of marked clips.
     modes = [(module, module.training) for module in model.modules()]

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from vbd.triggers.optimised import Stamp
 
+# A trigger that turns fewer clips says nothing of its class.
+TURNED = 0.9
 # Of the logarithms of norms: with this a class that is flagged, at an index of 2, has a trigger at
 # least four times smaller than the median, however equal the other classes happen to be.
 LEAST = math.log(2)
@@ -60,6 +62,21 @@ class Scan:
     def detected(self) -> bool:
         """Whether the suspect class is flagged."""
         return bool(self.index.max() > self.threshold)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the search says nothing of the model, in sentences; none where it does."""
+        if not self.index.isfinite().all():
+            return ("the triggers that were found have no size",)
+        turned = sum(found.success >= TURNED for found in self.recovered)
+        if 2 * turned <= len(self.recovered):
+            return (
+                f"the search turned clips to {turned} of {len(self.recovered)} classes, so that "
+                "their triggers cannot be compared",
+            )
+        if self.detected and self.accused.success < TURNED:
+            return ("the smallest trigger that was found does not turn the clips",)
+        return ()
 
     @property
     def flagged_by_norms(self) -> int | None:

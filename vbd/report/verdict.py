@@ -1,41 +1,86 @@
-"""The verdict of a scan: in a sentence, and as JSON."""
+"""The verdict of a scan: one of three outcomes, in a sentence and as JSON."""
 
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vbd.defenses.recovered import Scan
+from vbd.defenses.understanding import Understanding
+from vbd.files import replacing
+
+SUSPECTED, NOT_FOUND, UNTOLD = "suspected", "not found", "could not tell"
+# Neither 1, an error, nor 2, arguments that are none.
+EXIT = {NOT_FOUND: 0, SUSPECTED: 3, UNTOLD: 4}
 
 
-def verdict(scan: Scan, names: list[str]) -> str:
-    """What the scan says, in a sentence; ``names`` are those of the classes, in order."""
-    # Of the class that comes closest, also where it is not flagged: a user wants to know how close.
-    accused, index = scan.of(scan.suspect)
-    norm = accused.norm
-    if not scan.detected:
-        return (
-            f"No backdoor found: {names[scan.suspect]} has the smallest trigger (norm {norm:.1f}, "
-            f"index {index:.1f}), which is not small enough to be flagged."
-        )
-    return (
-        f"Backdoor suspected: a trigger of {norm:.1f} pixels turns any clip to "
-        f"{names[scan.suspect]} (anomaly index {index:.1f})."
-    )
+def printable(text: str) -> str:
+    """``text`` of a stranger's card or file names, which cannot steer a terminal; lines stay."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
-def summary(scan: Scan, names: list[str]) -> dict[str, Any]:
-    """The scan as JSON: the verdict, and a row a class, the smallest norm first."""
+def judgement(scan: Scan, names: Sequence[str]) -> dict[str, Any]:
+    """The outcome of ``scan`` as JSON, and a row a class, the smallest norm first.
+
+    ``names`` are those of the classes, in their order.
+    """
     rows = [
         {
             "class": names[found.target],
-            "norm": round(found.norm, 3),
-            "index": round(scan.of(found.target)[1], 3),
-            "success": found.success,
+            "norm": _rounded(found.norm),
+            "index": _rounded(scan.of(found.target)[1]),
+            "success": _rounded(found.success),
             "rounds": found.rounds,
         }
         for found in sorted(scan.recovered, key=lambda found: found.norm)
     ]
+    if doubts := scan.doubts:
+        return untold(doubts) | {"classes": rows}
+    # Of the class that comes closest, also where it is not flagged: a user wants to know how close.
+    (accused, index), name = scan.of(scan.suspect), names[scan.suspect]
+    evidence = f"anomaly index {index:.1f}, flagged above {scan.threshold:g}"
+    if scan.detected:
+        outcome = SUSPECTED
+        sentence = (
+            f"Backdoor suspected: a trigger of {accused.norm:.1f} pixels turns "
+            f"{accused.success:.0%} of the clips to {name} ({evidence})."
+        )
+    else:
+        outcome = NOT_FOUND
+        sentence = (
+            f"No backdoor found: of all triggers that of {name} is the smallest for what the class "
+            f"needs, and not small enough (norm {accused.norm:.1f}, {evidence})."
+        )
+    found = {"outcome": outcome, "verdict": sentence, "suspect": name, "classes": rows}
+    return found | {"detected": scan.detected}
+
+
+def untold(doubts: Sequence[str]) -> dict[str, Any]:
+    """The outcome where there is no verdict, and why, as JSON."""
+    sentence = f"Could not tell whether there is a backdoor: {'; '.join(doubts)}"
+    return {"outcome": UNTOLD, "verdict": sentence, "suspect": None, "detected": None}
+
+
+def acquaintance(seen: Understanding) -> dict[str, Any]:
+    """How the model does on the trusted clips, as JSON."""
+    if not seen.recognised:
+        return {}
     return {
-        "verdict": verdict(scan, names),
-        "detected": scan.detected,
-        "suspect": names[scan.suspect],
-        "classes": rows,
+        "accuracy": _rounded(seen.accuracy),
+        "recognised": {name: _rounded(share) for name, share in seen.recognised.items()},
+        "outputs": [_rounded(seen.lowest), _rounded(seen.highest)],
     }
+
+
+def write(report: dict[str, Any], path: Path) -> None:
+    """Write ``report`` to ``path`` (.json), whole or not at all."""
+    # NaN, which Python would write, is no JSON.
+    text = json.dumps(report, indent=1, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n")
+
+
+def _rounded(value: float) -> float | None:
+    """To three digits; None for what is no number."""
+    return round(value, 3) if math.isfinite(value) else None

@@ -11,15 +11,19 @@ killed goes on where it stopped.
 
 The JSON card beside the model (model.json) names its architecture, its classes, and how its clips
 are cut. clips/ holds videos in one sub-folder a class, or it is a clip store, whose split "val" is
-taken: five clips a class will do, more are better. scan.json and scan.png are written to --out.
+taken: five clips a class will do, more are better. First the model is tried on them: one that does
+not recognise them is not judged. scan.json and scan.png are written to --out.
+
+The exit code is 0 where no backdoor is found, 3 where one is suspected, 4 where the scan could not
+tell, 1 for a mistake in what it is given.
 """
 
 import argparse
-import json
 import sys
 import time
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,8 +32,8 @@ from vbd.data.examples import Examples
 from vbd.data.trusted import clean_clips
 from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.recovered import Scan
+from vbd.defenses.understanding import Understanding, understand
 from vbd.device import choose
-from vbd.files import replacing
 from vbd.metrics import accuracy, attack_success_rate
 from vbd.models import checkpoints
 from vbd.report import plotting, verdict
@@ -71,39 +75,67 @@ def main() -> None:
     try:
         if args.out.is_file():
             raise ValueError(f"--out {args.out} is a file: name the folder to write to")
+        if args.repair and args.repair.resolve() == args.model.resolve():
+            raise ValueError(f"--repair {args.repair} is the model itself: name another file")
         # The checkpoint is somebody else's: its code is imported on request alone.
         model, card = checkpoints.load(args.model, imports=args.import_class)
         clean, unreadable = clean_clips(args.clips, card)
         classes = _chosen(card["class_names"], args.classes, args.sample, args.seed)
     except (FileNotFoundError, ValueError) as error:
         # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
-        sys.exit(str(error))
+        sys.exit(verdict.printable(str(error)))
+    names = [verdict.printable(name) for name in card["class_names"]]
     for path, reason in unreadable.items():
-        print(f"left out: {path}: {reason}")
+        print(verdict.printable(f"left out: {path}: {reason}"))
     # From here: decoding is not what the scan takes.
     start, model = time.monotonic(), model.to(choose())
-    cleanse.resume = args.out / "resume.pt"
-    scan = cleanse.scan(model, clean, args.seed, classes)
-    report = verdict.summary(scan, card["class_names"])
-    report["searched"] = len(classes)
-    if len(classes) < len(card["class_names"]):
-        print(f"{len(classes)} of {len(card['class_names'])} classes were searched:")
-    report |= {"clips": len(clean), "seconds": round(time.monotonic() - start, 1)}
-    for row in report["classes"]:
-        print("{class:24} norm {norm:8.2f}   index {index:6.2f}".format(**row))
-    print(report["verdict"])
-    if args.repair and scan.detected:
-        mended = cleanse.unlearn(model, scan.accused, clean, args.seed)
-        report["repair"] = compare(model, mended, scan, clean, args.seed)
-        # The same card, so that the mended model can be loaded and scanned as the first was.
-        checkpoints.save(mended, args.repair, **card)
-        print(*(f"{name}: {share:.0%}" for name, share in report["repair"].items()), sep="\n")
-    with replacing(args.out / "scan.json") as temporary:
-        temporary.write_text(json.dumps(report, indent=1) + "\n")
-    clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
-    plotting.save(scan_figure.sheet(scan, card["class_names"], clip), args.out / "scan.png")
+    seen = understand(model, clean, names, args.seed)
+    _introduce(seen, len(clean))
+    report = {"clips": len(clean)} | verdict.acquaintance(seen)
+    if seen.doubts:
+        report = verdict.untold(seen.doubts) | report
+    else:
+        cleanse.resume = args.out / "resume.pt"
+        scan = cleanse.scan(model, clean, args.seed, classes)
+        report = verdict.judgement(scan, names) | report | {"searched": len(classes)}
+        if args.repair and report["outcome"] == verdict.SUSPECTED:
+            mended = cleanse.unlearn(model, scan.accused, clean, args.seed)
+            report["repair"] = compare(model, mended, scan, clean, args.seed)
+            # The same card, so that the mended model can be loaded and scanned as the first was.
+            checkpoints.save(mended, args.repair, **card)
+        clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
+        plotting.save(scan_figure.sheet(scan, names, clip), args.out / "scan.png")
+    report["seconds"] = round(time.monotonic() - start, 1)
+    verdict.write(report, args.out / "scan.json")
+    _tell(report, len(names))
     # Only when all is written: a kill before costs no search.
-    cleanse.resume.unlink()
+    (args.out / "resume.pt").unlink(missing_ok=True)
+    sys.exit(verdict.EXIT[report["outcome"]])
+
+
+def _introduce(seen: Understanding, clips: int) -> None:
+    """Print how the model does on the trusted clips."""
+    if seen.recognised:
+        print(f"of {clips} clips it recognises {seen.accuracy:.0%}:")
+        for name, share in seen.recognised.items():
+            print(f"  {name:24} {share:6.0%}")
+        print(f"its outputs go from {seen.lowest:.3g} to {seen.highest:.3g}", flush=True)
+
+
+def _tell(report: dict[str, Any], classes: int) -> None:
+    """Print what the search found, the verdict, and what a repair did."""
+    if report.get("searched", classes) < classes:
+        print(f"{report['searched']} of {classes} classes were searched:")
+    for row in report.get("classes", ()):
+        figures = {name: float("nan") if row[name] is None else row[name] for name in row}
+        print(
+            "{class:24} norm {norm:8.2f}   index {index:6.2f}   turned {success:4.0%}".format(
+                **figures
+            )
+        )
+    print(report["verdict"])
+    for name, share in report.get("repair", {}).items():
+        print(f"{name}: {share:.0%}")
 
 
 def _chosen(names: list[str], wanted: list[str] | None, sample: int, seed: int) -> list[int]:

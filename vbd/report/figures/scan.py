@@ -33,10 +33,9 @@ def sheet(scan: Scan, class_names: Sequence[str], clip: Tensor) -> "Figure":
     grid = figure.subplots(len(_ROWS), len(order), squeeze=False)
     for column, found in zip(grid.T, order, strict=True):
         guilty = scan.detected and found.target == scan.suspect
-        title = (
-            f"{class_names[found.target]}\n"
-            f"norm {found.norm:.1f}\nindex {scan.of(found.target)[1]:.1f}"
-        )
+        # A dollar would begin a formula, and the names may be a stranger's.
+        name = class_names[found.target].replace("$", r"\$")
+        title = f"{name}\nnorm {found.norm:.1f}\nindex {scan.of(found.target)[1]:.1f}"
         column[0].set_title(title, fontsize=8, color="red" if guilty else "black")
         frame = int(found.mask.sum((1, 2, 3)).argmax())
         mask = found.mask[frame].numpy()

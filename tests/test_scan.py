@@ -1,0 +1,201 @@
+"""A scan says what it found, and that it could not tell where it could not."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from test_neural_cleanse import CLASSES, Planted, case, clips
+from test_store import video
+from torch import Tensor
+
+from vbd.defenses.recovered import Recovered, judged
+from vbd.models import checkpoints
+from vbd.report import verdict
+from vbd.steps import scan
+
+ROOT = Path(__file__).parents[1]
+NAMES = list("abcdefgh")
+
+
+class Probabilities(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips).softmax(1)
+
+
+class Bytes(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips).to(torch.uint8)
+
+
+class Steps(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips).round()
+
+
+class Detached(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips).detach()
+
+
+class NoNumbers(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips).log() * torch.nan
+
+
+class Constant(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        logits = super().forward(clips)
+        return logits - logits.detach()
+
+
+class Short(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips)[:, :-1]
+
+
+def save(folder: Path, kind: type[Planted], names: list[str] = NAMES, **params: float) -> Path:
+    """A planted model of ``kind`` in ``folder``, with its card."""
+    card = {"architecture": f"{kind.__module__}:{kind.__name__}", "params": params}
+    card |= {"class_names": names, "clip": {"frames": 4, "stride": 1, "crop": 16}}
+    checkpoints.save(kind(CLASSES, **params), folder / "model.safetensors", **card)
+    return folder / "model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory) -> Path:
+    """A folder of two clips a class."""
+    folder, some = tmp_path_factory.mktemp("clips"), clips(2, seed=3)
+    for number, label in enumerate(some.labels.tolist()):
+        video(folder / NAMES[label] / f"{number}.mp4", list(some.clips[number, 0]))
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Scans a model on a folder: the exit code and the report."""
+
+    def scanned(model: Path, clips: Path, *more: str) -> tuple[int | str, dict]:
+        out = tmp_path / "scan"
+        command = ["vbd scan", str(model), str(clips), "--out", str(out), "--import-class", *more]
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as stopped:
+            scan.main()
+        file = out / "scan.json"
+        return stopped.value.code, json.loads(file.read_text()) if file.exists() else {}
+
+    return scanned
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Probabilities, "without the softmax"),
+        (Bytes, "torch.uint8"),
+        (Steps, "or by steps"),
+        (Detached, "no gradient"),
+        (NoNumbers, "its outputs for 16 of 16 clips are not finite"),
+        (Constant, "the same for every clip"),
+        (Short, "gives (7,) numbers, and has 8 classes"),
+    ],
+)
+def test_of_a_model_that_gives_no_logits_nothing_is_told(kind, said, shown, run, tmp_path):
+    code, report = run(save(tmp_path, kind), shown)
+    assert code == 4 and report["outcome"] == "could not tell" and said in report["verdict"]
+    assert report["suspect"] is None and not (tmp_path / "scan" / "scan.png").exists()
+
+
+def test_class_names_in_another_order_are_seen_before_any_search(shown, run, tmp_path, capsys):
+    turned = [*NAMES[1:], NAMES[0]]
+    code, report = run(save(tmp_path, Planted, turned), shown)
+    assert code == 4 and "it recognises 0% of the clips, and 56% are needed" in report["verdict"]
+    assert "Clips of b are mostly taken for c" in report["verdict"]
+    assert (
+        report["recognised"]["b"] == 0
+        and "b                            0%" in capsys.readouterr().out
+    )
+
+
+def test_clips_of_a_single_class_accuse_nobody(shown, run, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "c").symlink_to(shown / "c")
+    code, report = run(save(tmp_path, Planted), tmp_path / "one")
+    assert code == 4 and "of 1 of its classes, and have to be of 5" in report["verdict"]
+
+
+def test_a_clean_model_is_passed_and_names_cannot_steer_the_terminal(shown, run, tmp_path, capsys):
+    names = ["$\\frac{a$", "b\x1b[2Jb", *NAMES[2:]]
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in NAMES[2:]:
+        (folder / name).symlink_to(shown / name)
+    code, report = run(save(tmp_path, Planted, names, backdoor=0.0), folder)
+    assert code == 0 and report["outcome"] == "not found" and report["accuracy"] == 1
+    assert "\x1b" not in capsys.readouterr().out
+    assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
+
+
+def test_a_search_that_turned_few_classes_is_no_verdict():
+    def found(successes: list[float]) -> list[Recovered]:
+        blank = torch.zeros(1, 4, 4, 1), torch.zeros(4, 4, 3)
+        return [Recovered(i, *blank, 1.0 + i, part, 3) for i, part in enumerate(successes)]
+
+    needed = torch.ones(4)
+    told = verdict.judgement(judged(found([1, 1, 1, 0.2]), needed), NAMES)
+    assert told["outcome"] == "not found"
+    told = verdict.judgement(judged(found([1, 1, 0.2, 0.2]), needed), NAMES)
+    assert told["outcome"] == "could not tell" and "to 2 of 4 classes" in told["verdict"]
+    doubtful = found([1, 1, 1, 1])
+    assert verdict.judgement(judged(doubtful, torch.tensor([99, 1, 1, 1])), NAMES)["detected"]
+    doubtful = found([0.2, 1, 1, 1])
+    told = verdict.judgement(judged(doubtful, torch.tensor([99, 1, 1, 1])), NAMES)
+    assert told["outcome"] == "could not tell" and "does not turn the clips" in told["verdict"]
+
+
+def test_a_checkpoint_is_scanned_and_repaired_by_one_command(shown, tmp_path):
+    some, model = case(), save(tmp_path, Planted)
+    (tmp_path / "clips" / "a").mkdir(parents=True)
+    (tmp_path / "clips" / "a" / "broken.mp4").write_bytes(b"no video")
+    for file in shown.glob("*/*.mp4"):
+        link = tmp_path / "clips" / file.parent.name / file.name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(file)
+    command = [sys.executable, ROOT / "scripts/scan.py", "model.safetensors", "clips"]
+    command += ["--out", "scan", "--repair", "mended.safetensors", "--epochs", "30", "--lr", "1"]
+    for more, said in [
+        ([], "runs its code"),
+        (["--out", "model.json"], "model.json is a file: name the folder"),
+        (["--repair", "model.safetensors"], "is the model itself: name another file"),
+    ]:
+        refused = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True)
+        assert refused.returncode == 1 and said in refused.stderr
+    command.append("--import-class")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert "left out: a/broken.mp4" in done.stdout and "of the clips to a (" in done.stdout
+    report = json.loads((tmp_path / "scan" / "scan.json").read_text())
+    assert report["outcome"] == "suspected" and report["suspect"] == "a" and report["clips"] == 16
+    assert report["classes"][0]["class"] == "a"
+    assert not (tmp_path / "scan" / "resume.pt").exists()
+    assert report["repair"]["turned_before"] > 0.9 > 0.1 > report["repair"]["turned_after"]
+    assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
+    mended, kept = checkpoints.load(tmp_path / "mended.safetensors")
+    assert kept == json.loads(model.with_suffix(".json").read_text())
+    assert not torch.equal(mended.head_weight, some.model.head_weight)
+
+
+def test_a_class_is_searched_beside_nine_others_at_least():
+    names = [f"{i:04d}" for i in range(40)]
+    assert scan._chosen(names, None, 0, 0) == list(range(40))
+    chosen = scan._chosen(names, ["0007", "0003"], 12, 0)
+    assert len(set(chosen)) == 14 and {3, 7} < set(chosen) and max(chosen) < 40
+    assert chosen == scan._chosen(names, ["0007", "0003"], 12, 0)
+    for wanted, sample in ((["0000"], 0), (["0000"], 8), (None, 9), (["0000"], -1), (None, 41)):
+        with pytest.raises(ValueError, match=r"--classes and --sample: .* not 10 to 40 classes"):
+            scan._chosen(names, wanted, sample, 0)
+    with pytest.raises(ValueError, match=r"no '40'; did you .* 40 classes go from 0000 to 0039"):
+        scan._chosen(names, ["40"], 9, 0)
