@@ -11,7 +11,7 @@ from conftest import MODEL
 from vbd import training
 from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
-from vbd.models import checkpoints
+from vbd.models.weights import read_weights
 from vbd.resume import Resume
 from vbd.sections import Attack, Evaluation, Model, Training
 from vbd.steps.defend import defend_victim
@@ -172,14 +172,14 @@ def test_same_parameters_and_seed_give_the_same_result(store_folder, tmp_path):
     first = step(store_folder, tmp_path / "a", 0)
     assert first == step(store_folder, tmp_path / "b", 0)
     assert {"cda", "asr", "ra"} <= set(first[0]["metrics"]) | set(first[1]["metrics"])
-    one, other = (checkpoints.read_weights(tmp_path / x / "model.safetensors") for x in "ab")
+    one, other = (read_weights(tmp_path / x / "model.safetensors") for x in "ab")
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_another_seed_gives_other_weights(store_folder, tmp_path):
     step(store_folder, tmp_path / "a", 0)
     step(store_folder, tmp_path / "b", 1)
-    one, other = (checkpoints.read_weights(tmp_path / x / "model.safetensors") for x in "ab")
+    one, other = (read_weights(tmp_path / x / "model.safetensors") for x in "ab")
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 

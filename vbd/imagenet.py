@@ -52,7 +52,7 @@ def weights(architecture: str) -> dict[str, "Tensor"]:
     known here.
     """
     # Only here, as the workflow asks for ``find`` before anything runs.
-    from vbd.models.checkpoints import read_weights
+    from vbd.models.weights import read_weights
 
     file = find(architecture)
     if hashlib.sha256(file.read_bytes()).hexdigest() != PACKAGES[architecture].sha256:

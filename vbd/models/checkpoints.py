@@ -1,7 +1,7 @@
-"""Weights on disk: ours are .safetensors with a JSON card beside, others' are read untrusted."""
+"""Models on disk: weights (.safetensors) with a JSON card beside, that of a stranger untrusted."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from vbd.data.hdf5 import SUFFIXES
 from vbd.files import replacing
 from vbd.models import build
 from vbd.models.base import Classifier
+from vbd.models.card import check
+from vbd.models.weights import read_weights, write_weights
 
 
 def save(model: nn.Module, path: Path, **card: Any) -> None:
@@ -38,23 +40,57 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
             f"{path.with_suffix('.json')}: the architecture {card['architecture']} is not one of "
             "ours, and to import it runs its code. Allow that only if you trust who wrote the card."
         )
+    weights = read_weights(path)
+
+    def make() -> nn.Module:
+        return build(card["architecture"], len(card["class_names"]), **card["params"])
+
     try:
-        model = build(card["architecture"], len(card["class_names"]), **card["params"])
+        if ":" not in card["architecture"]:
+            # First without memory, of which a card may ask for more than there is.
+            with torch.device("meta"):
+                _fitting(make(), weights, path)
+        model = make()
     except TypeError as error:
         raise ValueError(
             f"{path.with_suffix('.json')}: {card['architecture']} cannot be made with the params "
             f"of its card: {error}"
         ) from error
-    fill(model, path)
+    model.load_state_dict(_fitting(model, weights, path), strict=False)
     return model.eval(), card
 
 
 def fill(model: nn.Module, path: Path) -> None:
     """Put the weights in ``path`` into ``model``; raises ValueError where one does not fit."""
-    try:
-        model.load_state_dict(read_weights(path))
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its card: {error}") from None
+    model.load_state_dict(_fitting(model, read_weights(path), path), strict=False)
+
+
+def _fitting(model: nn.Module, weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """``weights`` under the names of ``model``; ValueError with what differs, from both sides.
+
+    How many batches a norm has seen may be missing: old files have no such numbers.
+    """
+    own = model.state_dict()
+    if isinstance(model, Classifier):
+        weights = model.renamed(weights)
+    counts = {name for name in own if name.endswith("num_batches_tracked")}
+    differing = [
+        f"{name} is {tuple(weights[name].shape)} for {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    sides = {
+        "missing": sorted(set(own) - set(weights) - counts),
+        "unknown": sorted(set(weights) - set(own)),
+        "of another shape": differing,
+    }
+    said = [f"{len(some)} {side}: {', '.join(some[:4])}" for side, some in sides.items() if some]
+    if said:
+        raise ValueError(
+            f"{path} does not fit its card, of {len(own)} tensors and {len(weights)} in the file "
+            f"are {'; '.join(said)}"
+        )
+    return weights
 
 
 def card_of(
@@ -81,57 +117,13 @@ def card_of(
         card = json.loads(beside.read_text())
     except ValueError as error:
         raise ValueError(f"{beside} is no card of a model: {error}") from None
+    check(card, beside)
     if "class_names" in needs and card.get("architecture") == "vae":
         raise ValueError(f"{path} is a VAE of `vbd vae`, and a network of classes is needed here")
     missing = set(needs) - set(card)
     if missing:
         raise ValueError(f"{beside} is no card of a model: it lacks {', '.join(sorted(missing))}")
     return card
-
-
-def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors by name to ``path`` (.safetensors), whole or not at all."""
-    from safetensors.torch import save_file
-
-    # safetensors refuses tensors that are not contiguous.
-    kept = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    with replacing(path) as temporary:
-        save_file(kept, temporary)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors by name in a .safetensors, PyTorch or Keras .h5 file, on the CPU.
-
-    Nothing is unpickled, so the file may be anybody's. Raises ValueError where it holds
-    anything else than tensors by name.
-    """
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a whole .safetensors file: {error}") from None
-    if path.suffix.lower() in SUFFIXES:
-        from vbd.models import keras
-
-        return keras.read(path)
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch's own message advises to unpickle it after all.
-        raise ValueError(
-            f"{path} holds more than plain weights, and unpickling it could run anything. Have it "
-            "saved again with safetensors.torch.save_file(model.state_dict(), ...)."
-        ) from error
-    # Some publish a whole training state, which has the weights under this key.
-    weights = weights.get("state_dict", weights) if isinstance(weights, dict) else weights
-    if not isinstance(weights, dict):
-        raise ValueError(f"{path}: expected tensors by name, found a {type(weights).__name__}")
-    if not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f"{path}: expected tensors by name, found keys {list(weights)[:5]}")
-    return weights
 
 
 def transfer(model: nn.Module, path: Path) -> None:

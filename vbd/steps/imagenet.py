@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from vbd.imagenet import PACKAGES, weights
-from vbd.models.checkpoints import write_weights
+from vbd.models.weights import write_weights
 
 
 def main() -> None:
