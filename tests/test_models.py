@@ -83,6 +83,25 @@ def test_the_slow_pathway_sees_every_alphath_frame(frames):
     assert torch.equal(seen[0], model.normalise(clips)[:, :, ::4])
 
 
+def test_the_head_of_slowfast_has_the_fast_channels_first_as_public_weights_have(tmp_path):
+    model = build("slowfast", 5, **SMALL["slowfast"]).eval()
+    clips = torch.randint(0, 256, (1, 8, 32, 32, 3), dtype=torch.uint8)
+    fast = model.backbone.fast_path.outputs[-1]
+    with torch.no_grad():
+        # To a head that sees the first channels alone, only the fast pathway counts.
+        model.cls_head["fc_cls"].weight[:, fast:] = 0
+        before = model(clips)
+        for part in model.backbone.slow_path.parameters():
+            part.zero_()
+        assert torch.equal(model(clips), before) and before.std() > 0
+    card = {"architecture": "slowfast", "params": SMALL["slowfast"], "class_names": list("abcde")}
+    checkpoints.save(model, tmp_path / "m.safetensors", **card)
+    assert torch.equal(checkpoints.load(tmp_path / "m.safetensors")[0](clips), before)
+    checkpoints.save(model, tmp_path / "m.safetensors", **card, version=0)
+    with pytest.raises(ValueError, match=r"m\.json: slowfast was another network.*train it again"):
+        checkpoints.load(tmp_path / "m.safetensors")
+
+
 def test_a_fast_pathway_without_channels_is_refused():
     with pytest.raises(ValueError, match="beta 8 leaves no channel"):
         build("slowfast", 5, width=4)
@@ -158,7 +177,8 @@ def test_a_checkpoint_comes_back_with_its_card(tmp_path):
     checkpoints.save(model, tmp_path / "m.safetensors", **card)
     again, read = checkpoints.load(tmp_path / "m.safetensors")
     clips = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8)
-    assert read == card and torch.equal(again(clips), model(clips))
+    assert read == card | {"version": checkpoints.VERSION}
+    assert torch.equal(again(clips), model(clips))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
 
 

@@ -21,6 +21,8 @@ class Classifier(nn.Module):
 
     # Parameters under these prefixes depend on the classes: they are not transferred.
     head: tuple[str, ...] = ()
+    # The version of the cards (``checkpoints.VERSION``) from which the weights mean what they do.
+    since: int = 0
 
     def channels(self, clips: Tensor) -> Tensor:
         """Activations (N, ..., C) of the last convolutional stage, averaged over the frame."""

@@ -29,6 +29,7 @@ class Card(BaseModel):
     params: dict[str, Any] = {}
     class_names: Annotated[list[str], Field(min_length=1)] | None = None
     clip: Clip = Clip()
+    version: int = 0
 
     @field_validator("params")
     @classmethod

@@ -15,6 +15,9 @@ from vbd.models.base import Classifier
 from vbd.models.card import check
 from vbd.models.weights import read_weights, write_weights
 
+VERSION = 1
+"""Of the cards that are written; counts up where an architecture comes to mean another network."""
+
 
 def save(model: nn.Module, path: Path, **card: Any) -> None:
     """Write the weights to ``path`` (.safetensors) and ``card`` beside it (.json).
@@ -23,7 +26,8 @@ def save(model: nn.Module, path: Path, **card: Any) -> None:
     """
     write_weights(model.state_dict(), path)
     with replacing(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
+        text = json.dumps({"version": VERSION} | card, indent=1, sort_keys=True)
+        temporary.write_text(text + "\n")
 
 
 def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]]:
@@ -56,6 +60,12 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
             f"{path.with_suffix('.json')}: {card['architecture']} cannot be made with the params "
             f"of its card: {error}"
         ) from error
+    if card.get("version", 0) < getattr(model, "since", 0):
+        raise ValueError(
+            f"{path.with_suffix('.json')}: {card['architecture']} was another network when this "
+            "card was written (it has no or an older version), so the weights would mean "
+            "nothing: train it again"
+        )
     model.load_state_dict(_fitting(model, weights, path), strict=False)
     return model.eval(), card
 

@@ -82,14 +82,15 @@ class TwoPathways(nn.Module):
             self.slow_path.add_module(f"{part}_lateral", nn.Sequential(OrderedDict(conv=conv)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Averaged channels (N, ``channels``) of (N, 3, T, H, W), the slow pathway's first."""
+        """Averaged channels (N, ``channels``) of (N, 3, T, H, W), the fast pathway's first."""
         slow, fast = self.slow_path.stem(x[:, :, :: self.alpha]), self.fast_path.stem(x)
         for before, part in pairwise(self.parts):
             lateral = self.slow_path.get_submodule(f"{before}_lateral")(fast)
             # The slow channels first: weights fit either order, but are trained for this one.
             slow = self.slow_path.get_submodule(part)(torch.cat((slow, lateral), 1))
             fast = self.fast_path.get_submodule(part)(fast)
-        return torch.cat((slow.mean((2, 3, 4)), fast.mean((2, 3, 4))), 1)
+        # The fast ones first, here alone: the head of MMAction2's weights has learnt them so.
+        return torch.cat((fast.mean((2, 3, 4)), slow.mean((2, 3, 4))), 1)
 
 
 class SlowFast(LinearHead):
@@ -102,6 +103,9 @@ class SlowFast(LinearHead):
     (time, height, width), the slow one's being as large but of one frame: a smaller one suits
     frames of 32 px. Dropout is MMAction2's 0.5.
     """
+
+    # Before, the head had the slow channels first.
+    since = 1
 
     def __init__(
         self,
