@@ -13,7 +13,7 @@ from test_store import video
 from torch import Tensor
 
 from vbd.defenses.recovered import Recovered, judged
-from vbd.models import checkpoints
+from vbd.models import build, checkpoints
 from vbd.report import verdict
 from vbd.steps import scan
 
@@ -50,6 +50,11 @@ class Constant(Planted):
     def forward(self, clips: Tensor) -> Tensor:
         logits = super().forward(clips)
         return logits - logits.detach()
+
+
+class Larger(Planted):
+    def forward(self, clips: Tensor) -> Tensor:
+        raise RuntimeError("Output size is too small\nmore")
 
 
 class Short(Planted):
@@ -99,6 +104,7 @@ def run(monkeypatch, tmp_path):
         (Detached, "no gradient"),
         (NoNumbers, "its outputs for 16 of 16 clips are not finite"),
         (Constant, "the same for every clip"),
+        (Larger, "4 frames of 16 x 16 px is an error to it (Output size is too small)"),
         (Short, "gives (7,) numbers, and has 8 classes"),
     ],
 )
@@ -195,7 +201,37 @@ def test_a_class_is_searched_beside_nine_others_at_least():
     assert len(set(chosen)) == 14 and {3, 7} < set(chosen) and max(chosen) < 40
     assert chosen == scan._chosen(names, ["0007", "0003"], 12, 0)
     for wanted, sample in ((["0000"], 0), (["0000"], 8), (None, 9), (["0000"], -1), (None, 41)):
-        with pytest.raises(ValueError, match=r"--classes and --sample: .* not 10 to 40 classes"):
+        with pytest.raises(ValueError, match=r"--classes-to-scan and --sample: .* not 10 to 40"):
             scan._chosen(names, wanted, sample, 0)
     with pytest.raises(ValueError, match=r"no '40'; did you .* 40 classes go from 0000 to 0039"):
         scan._chosen(names, ["40"], 9, 0)
+
+
+def test_weights_without_a_card_get_one_with_the_normalisation_of_their_publisher(
+    run, tmp_path, shown, capsys
+):
+    sizes, name = {"width": 4, "layers": [1, 1], "segments": 4}, tmp_path / "tsm.pth"
+    weights = build("tsm", CLASSES, **sizes).state_dict()
+    torch.save({"state_dict": weights, "meta": {"epoch": 3}}, name)
+    (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
+    asked = ["--architecture", "tsm", "--classes", str(tmp_path / "names.txt")]
+    asked += ["--params", json.dumps(sizes), "--frames", "4", "--stride", "1"]
+    assert "--architecture needs --crop too" in run(name, shown, *asked)[0]
+    wrong = [*asked, "--crop", "16", "--params", "{}"]
+    code, _ = run(name, shown, *wrong)
+    assert "does not fit" in str(code) and not name.with_suffix(".json").exists()
+    # It has learnt nothing, so that nothing is told of it.
+    code, report = run(name, shown, *asked, "--crop", "16")
+    assert code == 4 and "it recognises" in report["verdict"]
+    card = json.loads(name.with_suffix(".json").read_text())
+    assert card["published_by"] == "mmaction2" and card["class_names"] == NAMES
+    model, _ = checkpoints.load(name)
+    grey = torch.tensor([123.675, 116.28, 103.53]) + torch.tensor([58.395, 57.12, 57.375])
+    seen = model.normalise(grey.expand(1, 1, 2, 2, 3))
+    assert torch.allclose(seen, torch.ones(1), atol=1e-5)
+    model.expect([10.0, 20.0, 30.0], [1.0, 2.0, 4.0], bgr=True)
+    seen = model.normalise(torch.tensor([11.0, 24, 42]).expand(1, 1, 2, 2, 3))
+    assert seen[0, :, 0, 0, 0].tolist() == [3, 2, 1]
+    # The next time the card is there, and is not written over.
+    assert run(name, shown)[0] == 4
+    assert "says already what tsm.pth is" in run(name, shown, *asked, "--crop", "16")[0]

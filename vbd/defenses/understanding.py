@@ -57,7 +57,13 @@ def _contract(model: nn.Module, clean: Examples, classes: int, seed: int) -> Ite
     device = next(model.parameters()).device
     clip = clean.training_batch(torch.tensor([0]), generator(seed), device).float()
     with frozen(model):
-        logits = model(clip.requires_grad_())
+        try:
+            logits = model(clip.requires_grad_())
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            frames, height, width = clip.shape[1:4]
+            said = str(error).partition("\n")[0]
+            yield f"a clip of {frames} frames of {height} x {width} px is an error to it ({said})"
+            return
         if logits.shape != (1, classes):
             yield f"of a clip it gives {tuple(logits.shape[1:])} numbers, and has {classes} classes"
             return

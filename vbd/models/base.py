@@ -73,6 +73,7 @@ class VideoClassifier(Classifier):
 
     scale: Tensor
     shift: Tensor
+    bgr: bool = False
     takes: tuple[int, int] | None = None
 
     def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
@@ -81,6 +82,16 @@ class VideoClassifier(Classifier):
         # Not among the weights: public checkpoints have no such tensors, and loading is strict.
         self.register_buffer("scale", 1 / (255 * spread), persistent=False)
         self.register_buffer("shift", -middle / spread, persistent=False)
+
+    def expect(self, mean: Sequence[float], std: Sequence[float], *, bgr: bool = False) -> None:
+        """From now on normalise with these, in grey levels of R, G and B: those of its weights.
+
+        With ``bgr`` the weights want blue first; ``mean`` and ``std`` are in the order R, G, B.
+        """
+        spread = torch.tensor(std)
+        self.scale.copy_(1 / spread)
+        self.shift.copy_(-torch.tensor(mean) / spread)
+        self.bgr = bgr
 
     def normalise(self, clips: Tensor) -> Tensor:
         """Pixels (N, T, H, W, 3), uint8 or float in 0-255, to (N, 3, T, H, W) of about unit scale.
@@ -93,4 +104,5 @@ class VideoClassifier(Classifier):
         # Whole rows at a time: over three channels alone, arithmetic takes several times as long.
         scale, shift = (values.repeat(clips.shape[3]) for values in (self.scale, self.shift))
         rows = torch.addcmul(shift, clips.flatten(3).float(), scale)
-        return rows.view(clips.shape).permute(0, 4, 1, 2, 3)
+        pixels = rows.view(clips.shape).permute(0, 4, 1, 2, 3)
+        return pixels.flip(1) if self.bgr else pixels

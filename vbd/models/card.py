@@ -20,6 +20,16 @@ class Clip(BaseModel):
     crop: Size | Annotated[list[Size], Field(min_length=2, max_length=2)] | None = None
 
 
+class Normalisation(BaseModel):
+    """What the weights want frames normalised with, in grey levels (R, G, B); ``bgr``: B first."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    mean: Annotated[list[float], Field(min_length=3, max_length=3)]
+    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
+    bgr: bool = False
+
+
 class Card(BaseModel):
     """What a model is built from, and what it expects; further keys are nobody's business."""
 
@@ -30,6 +40,7 @@ class Card(BaseModel):
     class_names: Annotated[list[str], Field(min_length=1)] | None = None
     clip: Clip = Clip()
     version: int = 0
+    normalisation: Normalisation | None = None
 
     @field_validator("params")
     @classmethod

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from vbd.data.hdf5 import SUFFIXES
 from vbd.files import replacing
 from vbd.models import build
-from vbd.models.base import Classifier
+from vbd.models.base import Classifier, VideoClassifier
 from vbd.models.card import check
+from vbd.models.families import family
 from vbd.models.weights import read_weights, write_weights
 
 VERSION = 1
@@ -25,8 +26,33 @@ def save(model: nn.Module, path: Path, **card: Any) -> None:
     ``card`` needs architecture, params and class_names, from which ``load`` builds the model.
     """
     write_weights(model.state_dict(), path)
-    with replacing(path.with_suffix(".json")) as temporary:
-        text = json.dumps({"version": VERSION} | card, indent=1, sort_keys=True)
+    _write(card, path.with_suffix(".json"))
+
+
+def introduce(path: Path, **card: Any) -> None:
+    """Write the ``card`` of weights that came without one, with the normalisation they want.
+
+    Raises ValueError where they have one, or where it is none.
+    """
+    beside = path.with_suffix(".json")
+    if beside.exists():
+        raise ValueError(
+            f"{beside} says already what {path.name} is: leave --architecture and the like off, or "
+            "move that file away"
+        )
+    check(card, beside)
+    weights = read_weights(path)
+    # First, so that no card stays behind which does not fit.
+    _made(card, weights, path)
+    who, normalisation = family(card["architecture"], weights)
+    if normalisation:
+        card |= {"published_by": who, "normalisation": normalisation}
+    _write(card, beside)
+
+
+def _write(card: dict[str, Any], path: Path) -> None:
+    text = json.dumps({"version": VERSION} | card, indent=1, sort_keys=True)
+    with replacing(path) as temporary:
         temporary.write_text(text + "\n")
 
 
@@ -44,7 +70,24 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
             f"{path.with_suffix('.json')}: the architecture {card['architecture']} is not one of "
             "ours, and to import it runs its code. Allow that only if you trust who wrote the card."
         )
-    weights = read_weights(path)
+    model = _made(card, read_weights(path), path)
+    if card.get("version", 0) < getattr(model, "since", 0):
+        raise ValueError(
+            f"{path.with_suffix('.json')}: {card['architecture']} was another network when this "
+            "card was written (it has no or an older version), so the weights would mean "
+            "nothing: train it again"
+        )
+    if normalisation := card.get("normalisation"):
+        if not isinstance(model, VideoClassifier):
+            raise ValueError(
+                f"{path.with_suffix('.json')}: {card['architecture']} takes no normalisation"
+            )
+        model.expect(**normalisation)
+    return model.eval(), card
+
+
+def _made(card: dict[str, Any], weights: dict[str, Tensor], path: Path) -> nn.Module:
+    """The model of ``card`` with the ``weights`` in ``path``; ValueError where they do not fit."""
 
     def make() -> nn.Module:
         return build(card["architecture"], len(card["class_names"]), **card["params"])
@@ -60,14 +103,8 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
             f"{path.with_suffix('.json')}: {card['architecture']} cannot be made with the params "
             f"of its card: {error}"
         ) from error
-    if card.get("version", 0) < getattr(model, "since", 0):
-        raise ValueError(
-            f"{path.with_suffix('.json')}: {card['architecture']} was another network when this "
-            "card was written (it has no or an older version), so the weights would mean "
-            "nothing: train it again"
-        )
     model.load_state_dict(_fitting(model, weights, path), strict=False)
-    return model.eval(), card
+    return model
 
 
 def fill(model: nn.Module, path: Path) -> None:

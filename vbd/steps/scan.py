@@ -7,18 +7,22 @@ killed goes on where it stopped.
 
   vbd scan model.safetensors clips/ --out scan/
   vbd scan model.safetensors clips/ --out scan/ --repair mended.safetensors
-  vbd scan sunglasses_bd_weights.h5 faces.h5 --out scan/ --sample 30 --classes 0000
+  vbd scan i3d.pth clips/ --out scan/ --architecture i3d --classes k400.txt \\
+    --frames 32 --stride 2 --crop 224
+  vbd scan sunglasses_bd_weights.h5 faces.h5 --out scan/ --sample 30 --classes-to-scan 0000
 
 The JSON card beside the model (model.json) names its architecture, its classes, and how its clips
-are cut. clips/ holds videos in one sub-folder a class, or it is a clip store, whose split "val" is
-taken: five clips a class will do, more are better. First the model is tried on them: one that does
-not recognise them is not judged. scan.json and scan.png are written to --out.
+are cut; weights without one get it by the third line, for the next time too. clips/ holds videos in
+one sub-folder a class, or it is a clip store, whose split "val" is taken: five clips a class will
+do, more are better. First the model is tried on them: one that does not recognise them is not
+judged. scan.json and scan.png are written to --out.
 
 The exit code is 0 where no backdoor is found, 3 where one is suspected, 4 where the scan could not
 tell, 1 for a mistake in what it is given.
 """
 
 import argparse
+import json
 import sys
 import time
 from difflib import get_close_matches
@@ -65,11 +69,12 @@ def main() -> None:
     rate = "learning rate of the repair: raise it if the trigger still turns clips afterwards"
     parser.add_argument("--lr", type=float, default=2e-5, help=rate)
     some = "search these classes alone, by name (last of all): of many classes all take hours"
-    parser.add_argument("--classes", nargs="+", metavar="NAME", help=some)
+    parser.add_argument("--classes-to-scan", nargs="+", metavar="NAME", help=some)
     drawn = "and so many others, drawn by --seed, to compare them with: ten in all at least"
     parser.add_argument("--sample", type=int, default=0, metavar="N", help=drawn)
     own = "import the class that the card names, if it is not one of ours: this runs its code"
     parser.add_argument("--import-class", action="store_true", help=own)
+    _introduced_by(parser)
     args = parser.parse_args()
     cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs, lr=args.lr)
     try:
@@ -77,10 +82,12 @@ def main() -> None:
             raise ValueError(f"--out {args.out} is a file: name the folder to write to")
         if args.repair and args.repair.resolve() == args.model.resolve():
             raise ValueError(f"--repair {args.repair} is the model itself: name another file")
+        if args.architecture:
+            checkpoints.introduce(args.model, **_card(args))
         # The checkpoint is somebody else's: its code is imported on request alone.
         model, card = checkpoints.load(args.model, imports=args.import_class)
         clean, unreadable = clean_clips(args.clips, card)
-        classes = _chosen(card["class_names"], args.classes, args.sample, args.seed)
+        classes = _chosen(card["class_names"], args.classes_to_scan, args.sample, args.seed)
     except (FileNotFoundError, ValueError) as error:
         # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
         sys.exit(verdict.printable(str(error)))
@@ -111,6 +118,32 @@ def main() -> None:
     # Only when all is written: a kill before costs no search.
     (args.out / "resume.pt").unlink(missing_ok=True)
     sys.exit(verdict.EXIT[report["outcome"]])
+
+
+def _introduced_by(parser: argparse.ArgumentParser) -> None:
+    """The arguments that make a card for weights without one."""
+    group = parser.add_argument_group("weights without a card")
+    group.add_argument("--architecture", metavar="NAME", help="a file of vbd/models")
+    file = "text file of the class names, one a line, in their order"
+    group.add_argument("--classes", type=Path, metavar="TXT", help=file)
+    group.add_argument("--frames", type=int, help="of a clip")
+    group.add_argument("--stride", type=int, help="from one of them to the next, in frames")
+    group.add_argument("--crop", type=int, help="side of what the model sees, in pixels")
+    sizes = "what else the architecture takes, as JSON; by default it has its published size"
+    group.add_argument("--params", type=json.loads, default={}, metavar="JSON", help=sizes)
+
+
+def _card(args: argparse.Namespace) -> dict[str, Any]:
+    """The card that the arguments describe; ValueError with those that are missing."""
+    clip = {name: getattr(args, name) for name in ("frames", "stride", "crop")}
+    wanted = clip | {"classes": args.classes}
+    if missing := [f"--{name}" for name, value in wanted.items() if value is None]:
+        raise ValueError(f"--architecture needs {', '.join(missing)} too: the model has no card")
+    if not args.classes.is_file():
+        raise FileNotFoundError(f"--classes {args.classes}: no such file")
+    names = [line.strip() for line in args.classes.read_text().splitlines() if line.strip()]
+    card = {"architecture": args.architecture, "params": args.params, "class_names": names}
+    return card | {"clip": clip}
 
 
 def _introduce(seen: Understanding, clips: int) -> None:
@@ -146,15 +179,15 @@ def _chosen(names: list[str], wanted: list[str] | None, sample: int, seed: int) 
         if name not in names:
             close = ", ".join(get_close_matches(name, names) or names[:3])
             raise ValueError(
-                f"--classes: the model has no {name!r}; did you mean one of {close}? Its "
+                f"--classes-to-scan: the model has no {name!r}; did you mean one of {close}? Its "
                 f"{len(names)} classes go from {names[0]} to {names[-1]}"
             )
     chosen = sorted({names.index(name) for name in wanted or ()})
     least = min(LEAST, len(names))
     if not least <= len(chosen) + sample <= len(names) or sample < 0:
         raise ValueError(
-            f"--classes and --sample: {len(chosen)} and {sample} are not {least} to {len(names)} "
-            "classes; a class is suspect beside others, so with few there is nothing to tell"
+            f"--classes-to-scan and --sample: {len(chosen)} and {sample} are not {least} to "
+            f"{len(names)} classes; a class is suspect beside others, so few tell nothing"
         )
     others = [number for number in range(len(names)) if number not in chosen]
     order = torch.randperm(len(others), generator=generator(seed, "classes")).tolist()
