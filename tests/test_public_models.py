@@ -1,11 +1,14 @@
 """Video Swin, MoViNet-A2 and C3D are the published ones and take public checkpoints."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from vbd.models import build, checkpoints, mobile
+from vbd.models.families import FAMILIES, family
 
 SWIN = {"embed_dim": 8, "depths": [1, 1], "heads": [1, 2], "window": [2, 2, 2]}
 C3D = {"width": 4, "hidden": 16}
@@ -158,3 +161,81 @@ def test_c3d_takes_mmactions_checkpoints(tmp_path):
     checkpoints.transfer(target, tmp_path / "c3d.pth")
     clips = torch.randint(0, 256, (1, 8, 32, 32, 3), dtype=torch.uint8)
     assert torch.equal(source.eval()(clips), target.eval()(clips))
+
+
+def residual(stage: str, depth: int, prefix: str) -> list[str]:
+    """pytorchvideo's names of a stage of ``depth`` blocks."""
+    parts = [f"branch2.{kind}_{letter}" for kind in ("conv", "norm") for letter in "abc"]
+    names = [f"{block}.{part}" for block in range(depth) for part in parts]
+    return [f"{stage}.{prefix}res_blocks.{n}" for n in (*names, "0.branch1_conv", "0.branch1_norm")]
+
+
+def tensors(layers: list[str]) -> dict[str, torch.Tensor]:
+    """Nothing for each tensor of convolutions and norms of these names."""
+    norm = (*KINDS, "running_mean", "running_var", "num_batches_tracked")
+    kinds = {layer: norm if "norm" in layer or "bn" in layer else ("weight",) for layer in layers}
+    return {f"{layer}.{kind}": torch.empty(0) for layer in layers for kind in kinds[layer]}
+
+
+HEAD = {f"blocks.6.proj.{kind}": torch.empty(0) for kind in KINDS}
+DEPTHS = (3, 4, 6, 3)
+
+
+def test_i3d_knows_all_of_pytorchvideos_names():
+    with torch.device("meta"):
+        model = build("i3d", 400, **FAMILIES["i3d"][1].params)
+    layers = ["blocks.0.conv", "blocks.0.norm"]
+    for number, depth in zip((1, 3, 4, 5), DEPTHS, strict=True):
+        layers += residual(f"blocks.{number}", depth, "")
+    weights = tensors(layers) | HEAD
+    assert len(weights) == 320 and family("i3d", weights).publisher == "pytorchvideo"
+    assert set(model.renamed(weights)) == set(model.state_dict())
+    assert model.backbone.conv1.conv.stride[0] == model.backbone.pool.stride[0] == 1
+
+
+def test_slowfast_knows_all_of_pytorchvideos_names_and_its_order_of_the_head():
+    with torch.device("meta"):
+        model = build("slowfast", 400, **FAMILIES["slowfast"][1].params)
+    layers = []
+    for path in range(2):
+        ways = f"multipathway_blocks.{path}."
+        layers += [f"blocks.0.{ways}conv", f"blocks.0.{ways}norm"]
+        for number, depth in enumerate(DEPTHS, 1):
+            layers += residual(f"blocks.{number}", depth, ways)
+    for number in range(4):
+        layers += [
+            f"blocks.{number}.multipathway_fusion.{p}" for p in ("conv_fast_to_slow", "norm")
+        ]
+    weights = tensors(layers) | HEAD
+    weights["blocks.6.proj.weight"] = torch.arange(2304.0)[None]
+    ours = model.renamed(weights)
+    assert len(weights) == 662 and set(ours) == set(model.state_dict())
+    # The slow channels first there, here the fast ones.
+    assert ours["cls_head.fc_cls.weight"][0, [0, 255, 256, 2303]].tolist() == [2048, 2303, 0, 2047]
+    assert model.backbone.seldom(32) == [0, 4, 8, 13, 17, 22, 26, 31]
+
+
+def test_tsm_knows_all_of_mits_names():
+    from torchvision.models import resnet50
+
+    with torch.device("meta"):
+        model, theirs = build("tsm", 174), resnet50()
+    weights = {}
+    for name, value in theirs.state_dict().items():
+        # Each block's first convolution is wrapped, the last layer is another.
+        wrapped = re.sub(r"(layer\d\.\d+\.conv1)\.", r"\1.net.", name)
+        key = f"base_model.{wrapped}" if not name.startswith("fc.") else f"new_{name}"
+        weights[key] = value
+    assert family("tsm", weights).publisher == "mit"
+    ours = model.renamed(weights)
+    shapes = {name: value.shape for name, value in model.state_dict().items() if "fc" not in name}
+    assert shapes == {name: value.shape for name, value in ours.items() if "fc" not in name}
+    assert set(ours) == set(model.state_dict())
+
+
+@pytest.mark.parametrize("name", ["i3d", "slowfast", "tsm"])
+def test_names_of_ours_are_mmactions_and_stay(name):
+    with torch.device("meta"):
+        weights = build(name, 5).state_dict()
+    assert build(name, 5).renamed(weights).keys() == weights.keys()
+    assert family(name, weights).publisher == "mmaction2" and family(name, ["a.weight"]) is None

@@ -42,11 +42,12 @@ def introduce(path: Path, **card: Any) -> None:
         )
     check(card, beside)
     weights = read_weights(path)
+    if known := family(card["architecture"], weights):
+        card["params"] = known.params | card["params"]
+        card |= {"published_by": known.publisher}
+        card |= {"normalisation": known.normalisation} if known.normalisation else {}
     # First, so that no card stays behind which does not fit.
     _made(card, weights, path)
-    who, normalisation = family(card["architecture"], weights)
-    if normalisation:
-        card |= {"published_by": who, "normalisation": normalisation}
     _write(card, beside)
 
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vbd.models.base import VideoClassifier
+from vbd.models.families import from_pytorchvideo
 
 
 def _triple(values: Sequence[int]) -> tuple[int, int, int]:
@@ -78,11 +79,16 @@ class LinearHead(VideoClassifier):
 class ResNet3d(nn.Module):
     """The convolutional part: a stage for each of ``layers``; all but the first halve the frame."""
 
-    def __init__(self, layers: Sequence[int], width: int, stem: Sequence[int], pool: Sequence[int]):
+    def __init__(
+        self,
+        layers: Sequence[int],
+        width: int,
+        stem: Sequence[int],
+        stride: int,
+        pool: Sequence[int],
+    ) -> None:
         super().__init__()
-        # Stride 2 in time, as in MMAction2. pytorchvideo's I3D has stride 1 and the same shapes:
-        # its weights would load, and mean something else.
-        self.conv1 = ConvNorm(3, width, stem, (2, 2, 2))
+        self.conv1 = ConvNorm(3, width, stem, (stride, 2, 2))
         self.pool = nn.MaxPool3d((1, 3, 3), _triple(pool), (0, 1, 1))
         channels = width
         for stage, depth in enumerate(layers):
@@ -113,7 +119,8 @@ class I3D(LinearHead):
 
     ``layers`` and ``width`` size it; ``stem`` is the first convolution's kernel and ``pool`` the
     stride of the pooling behind it, (time, height, width): smaller ones suit frames of 32 px.
-    Dropout is MMAction2's 0.5.
+    ``stride`` is the first convolution's in time, MMAction2's 2. pytorchvideo's weights have the
+    same shapes and want 1, and a pool of [1, 2, 2]. Dropout is MMAction2's 0.5.
     """
 
     def __init__(
@@ -123,14 +130,19 @@ class I3D(LinearHead):
         layers: Sequence[int] = (3, 4, 6, 3),
         width: int = 64,
         stem: Sequence[int] = (5, 7, 7),
+        stride: int = 2,
         pool: Sequence[int] = (2, 2, 2),
         dropout: float = 0.5,
     ) -> None:
-        backbone = ResNet3d(layers, width, stem, pool)
+        backbone = ResNet3d(layers, width, stem, stride, pool)
         super().__init__(backbone, backbone.channels, num_classes, dropout)
 
     def channels(self, clips: Tensor) -> Tensor:
         return self.backbone(self.normalise(clips)).mean((2, 3, 4))
+
+    def renamed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """pytorchvideo's names become ours, which are MMAction2's."""
+        return from_pytorchvideo(weights)
 
 
 METHOD = I3D

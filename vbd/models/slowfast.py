@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vbd.models.families import from_pytorchvideo
 from vbd.models.i3d import Bottleneck, ConvNorm, LinearHead
 
 
@@ -60,11 +61,13 @@ class TwoPathways(nn.Module):
         beta: int,
         fusion: int,
         stem: Sequence[int],
+        *,
+        packed: bool,
     ) -> None:
         super().__init__()
         if beta > width:
             raise ValueError(f"beta {beta} leaves no channel to the fast pathway: width is {width}")
-        self.alpha = alpha
+        self.alpha, self.packed = alpha, packed
         self.fast_path = Pathway(layers, width // beta, stem, inflated=0)
         given = self.fast_path.outputs
         # Only the last two of ResNet's four stages look over time in the slow pathway.
@@ -77,13 +80,23 @@ class TwoPathways(nn.Module):
         kernel, stride, padding = (fusion, 1, 1), (alpha, 1, 1), (fusion // 2, 0, 0)
         # None behind the last stage: there the two are averaged first, and then joined.
         for part, channels in zip(self.parts[:-1], given, strict=False):
-            # No norm behind it, as in MMAction2 (34.48 M); pytorchvideo's differs (34.57 M).
             conv = nn.Conv3d(channels, 2 * channels, kernel, stride, padding, bias=False)
-            self.slow_path.add_module(f"{part}_lateral", nn.Sequential(OrderedDict(conv=conv)))
+            lateral = nn.Sequential(OrderedDict(conv=conv))
+            if packed:
+                lateral.add_module("bn", nn.BatchNorm3d(2 * channels))
+                lateral.add_module("relu", nn.ReLU(inplace=True))
+            self.slow_path.add_module(f"{part}_lateral", lateral)
+
+    def seldom(self, frames: int) -> list[int]:
+        """The frames that the slow pathway sees, of so many."""
+        if not self.packed:
+            return list(range(0, frames, self.alpha))
+        # The last one with them.
+        return torch.linspace(0, frames - 1, max(1, frames // self.alpha)).long().tolist()
 
     def forward(self, x: Tensor) -> Tensor:
         """Averaged channels (N, ``channels``) of (N, 3, T, H, W), the fast pathway's first."""
-        slow, fast = self.slow_path.stem(x[:, :, :: self.alpha]), self.fast_path.stem(x)
+        slow, fast = self.slow_path.stem(x[:, :, self.seldom(x.shape[2])]), self.fast_path.stem(x)
         for before, part in pairwise(self.parts):
             lateral = self.slow_path.get_submodule(f"{before}_lateral")(fast)
             # The slow channels first: weights fit either order, but are trained for this one.
@@ -99,9 +112,11 @@ class SlowFast(LinearHead):
     The fast pathway sees all frames (32 there) and is ``beta`` times thinner than ``width``; the
     slow one sees every ``alpha``-th frame from the first on, whether or not ``alpha`` divides T.
     ``fusion`` is how many frames a lateral connection spans: MMAction2's 8x8 checkpoints have 7,
-    with ``alpha`` 4. ``layers`` sizes both pathways; ``stem`` is the fast one's first kernel,
-    (time, height, width), the slow one's being as large but of one frame: a smaller one suits
-    frames of 32 px. Dropout is MMAction2's 0.5.
+    with ``alpha`` 4. ``packed`` is pytorchvideo's (34.57 M, with the same two): a norm and a ReLU
+    behind each lateral connection, and slow frames from the first to the last. ``layers`` sizes
+    both pathways; ``stem`` is the fast one's first kernel, (time, height, width), the slow one's
+    being as large but of one frame: a smaller one suits frames of 32 px. Dropout is MMAction2's
+    0.5.
     """
 
     # Before, the head had the slow channels first.
@@ -117,14 +132,23 @@ class SlowFast(LinearHead):
         beta: int = 8,
         fusion: int = 5,
         stem: Sequence[int] = (5, 7, 7),
+        packed: bool = False,
         dropout: float = 0.5,
     ) -> None:
-        backbone = TwoPathways(layers, width, alpha, beta, fusion, stem)
+        backbone = TwoPathways(layers, width, alpha, beta, fusion, stem, packed=packed)
         super().__init__(backbone, backbone.channels, num_classes, dropout)
+        self.slow_channels = backbone.slow_path.outputs[-1]
 
     def channels(self, clips: Tensor) -> Tensor:
         # Unlike the others, pathways this thin train faster with the channels apart.
         return self.backbone(self.normalise(clips).contiguous())
+
+    def renamed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """pytorchvideo's names become ours, which are MMAction2's; so does the head's order."""
+        ours, head = from_pytorchvideo(weights), "cls_head.fc_cls.weight"
+        if ours.keys() != weights.keys() and head in ours:
+            ours[head] = ours[head].roll(-self.slow_channels, 1)
+        return ours
 
 
 METHOD = SlowFast

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vbd.models.families import from_mit
 from vbd.models.i3d import LinearHead
 
 
@@ -123,6 +124,10 @@ class TSM(LinearHead):
         seen = [i * clips.shape[1] // self.segments for i in range(self.segments)]
         images = self.normalise(clips[:, seen]).transpose(1, 2).flatten(0, 1)
         return self.backbone(images).unflatten(0, (-1, self.segments)).mean((1, 3, 4))
+
+    def renamed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The names of MIT's TSM become ours, which are MMAction2's."""
+        return from_mit(weights)
 
 
 METHOD = TSM
