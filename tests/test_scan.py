@@ -12,6 +12,8 @@ from test_neural_cleanse import CLASSES, Planted, case, clips
 from test_store import video
 from torch import Tensor
 
+from vbd.defenses.mending import mend
+from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.recovered import Recovered, judged
 from vbd.models import build, checkpoints
 from vbd.report import verdict
@@ -175,6 +177,7 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(shown, tmp_path):
         ([], "runs its code"),
         (["--out", "model.json"], "model.json is a file: name the folder"),
         (["--repair", "model.safetensors"], "is the model itself: name another file"),
+        (["--repair", "mended.pth"], "name a file that ends in .safetensors"),
     ]:
         refused = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True)
         assert refused.returncode == 1 and said in refused.stderr
@@ -188,6 +191,7 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(shown, tmp_path):
     assert report["classes"][0]["class"] == "a"
     assert not (tmp_path / "scan" / "resume.pt").exists()
     assert report["repair"]["turned_before"] > 0.9 > 0.1 > report["repair"]["turned_after"]
+    assert report["repair"]["clips"] == 8 and "Repaired (mended.safetensors)" in done.stdout
     assert (tmp_path / "scan" / "scan.png").stat().st_size > 10_000
     mended, kept = checkpoints.load(tmp_path / "mended.safetensors")
     assert kept == json.loads(model.with_suffix(".json").read_text())
@@ -235,3 +239,20 @@ def test_weights_without_a_card_get_one_with_the_normalisation_of_their_publishe
     # The next time the card is there, and is not written over.
     assert run(name, shown)[0] == 4
     assert "says already what tsm.pth is" in run(name, shown, *asked, "--crop", "16")[0]
+
+
+def test_a_repair_chooses_its_rate_on_clips_it_has_not_learnt_and_says_where_it_failed(
+    shown, run, tmp_path, capsys
+):
+    model, mended = save(tmp_path, Planted), tmp_path / "mended.safetensors"
+    code, report = run(model, shown, "--repair", str(mended), "--lr", "1e-6", "--epochs", "1")
+    assert code == 3 and not report["repair"]["worked"] and not mended.exists()
+    assert "NOT repaired, nothing is written" in capsys.readouterr().out
+    some = case()
+    search = NeuralCleanse(epochs=30)
+    found = search.scan(some.model, some.clean, 0).accused
+    repaired = mend(search, some.model, found, some.clean, 0, (1e-6, 1.0, 0.1))
+    assert repaired.worked and repaired.rate == 0.1 and repaired.kept == CLASSES
+    alone = some.clean.subset(torch.arange(CLASSES))
+    with pytest.raises(ValueError, match="two clips of a class"):
+        mend(search, some.model, found, alone, 0)

@@ -95,15 +95,26 @@ class NeuralCleanse(Repair):
         recovered = self.search(model, clean, searched, seed=seed, resume=self.resume)
         return judged(recovered, needed[searched], self.threshold)
 
-    def unlearn(self, model: nn.Module, found: Recovered, clean: Labelled, seed: int) -> nn.Module:
+    def unlearn(
+        self,
+        model: nn.Module,
+        found: Recovered,
+        clean: Labelled,
+        seed: int,
+        *,
+        lr: float | None = None,
+    ) -> nn.Module:
         """A copy of ``model`` trained to give clips with the trigger ``found`` their true class.
 
-        ``clean`` are trusted clips with their labels; the copy is in evaluation mode.
+        ``clean`` are trusted clips with their labels; ``lr`` stands for the defence's own, where
+        given. The copy is in evaluation mode.
         """
-        mended = copy.deepcopy(model)
+        mended, settings = copy.deepcopy(model), self.unlearning
+        if lr is not None:
+            settings = settings.model_copy(update={"lr": lr})
         # What was recovered: the paper's script skips detection and unlearns the attacker's own.
         stamp = Sometimes(found.trigger(), self.share)
-        fit(mended, clean.triggered(stamp), self.unlearning, seed=seed, resume=None)
+        fit(mended, clean.triggered(stamp), settings, seed=seed, resume=None)
         return mended.eval()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vbd.defenses.mending import Mended
 from vbd.defenses.recovered import Scan
 from vbd.defenses.understanding import Understanding
 from vbd.files import replacing
@@ -60,6 +61,26 @@ def untold(doubts: Sequence[str]) -> dict[str, Any]:
     """The outcome where there is no verdict, and why, as JSON."""
     sentence = f"Could not tell whether there is a backdoor: {'; '.join(doubts)}"
     return {"outcome": UNTOLD, "verdict": sentence, "suspect": None, "detected": None}
+
+
+def repair(mended: Mended, path: Path) -> dict[str, Any]:
+    """What a repair that was to be written to ``path`` did, in a sentence and as JSON."""
+    (seen, still), (turned, left) = mended.recognised, mended.turned
+    figures = (
+        f"of {mended.kept} clips that it did not learn the trigger turns {left:.0%} (before "
+        f"{turned:.0%}), and {still:.0%} are recognised ({seen:.0%}), at a rate of {mended.rate:g}"
+    )
+    did = f"Repaired ({path})" if mended.worked else "NOT repaired, nothing is written"
+    return {
+        "worked": mended.worked,
+        "verdict": f"{did}: {figures}.",
+        "rate": mended.rate,
+        "clips": mended.kept,
+        "recognised_before": _rounded(seen),
+        "recognised_after": _rounded(still),
+        "turned_before": _rounded(turned),
+        "turned_after": _rounded(left),
+    }
 
 
 def acquaintance(seen: Understanding) -> dict[str, Any]:

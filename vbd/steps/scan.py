@@ -15,7 +15,8 @@ The JSON card beside the model (model.json) names its architecture, its classes,
 are cut; weights without one get it by the third line, for the next time too. clips/ holds videos in
 one sub-folder a class, or it is a clip store, whose split "val" is taken: five clips a class will
 do, more are better. First the model is tried on them: one that does not recognise them is not
-judged. scan.json and scan.png are written to --out.
+judged. scan.json and scan.png are written to --out. A repair is measured on clips kept from it, and
+written where it worked.
 
 The exit code is 0 where no backdoor is found, 3 where one is suspected, 4 where the scan could not
 tell, 1 for a mistake in what it is given.
@@ -34,17 +35,16 @@ from torch import nn
 
 from vbd.data.examples import Examples
 from vbd.data.trusted import clean_clips
+from vbd.defenses.mending import RATES, mend
 from vbd.defenses.neural_cleanse import NeuralCleanse
-from vbd.defenses.recovered import Scan
+from vbd.defenses.recovered import Recovered
 from vbd.defenses.understanding import Understanding, understand
 from vbd.device import choose
-from vbd.metrics import accuracy, attack_success_rate
 from vbd.models import checkpoints
 from vbd.report import plotting, verdict
 from vbd.report.figures import gallery
 from vbd.report.figures import scan as scan_figure
 from vbd.seeds import generator
-from vbd.training import predict
 
 # Of fewer classes the median says nothing.
 LEAST = 10
@@ -66,8 +66,8 @@ def main() -> None:
     repair = "where a backdoor is found, unlearn it, and write the repaired model and its card"
     parser.add_argument("--repair", type=Path, metavar="SAFETENSORS", help=repair)
     parser.add_argument("--epochs", type=int, default=30, help="of the repair")
-    rate = "learning rate of the repair: raise it if the trigger still turns clips afterwards"
-    parser.add_argument("--lr", type=float, default=2e-5, help=rate)
+    rate = "learning rate of the repair; by default the smallest of some that works"
+    parser.add_argument("--lr", type=float, help=rate)
     some = "search these classes alone, by name (last of all): of many classes all take hours"
     parser.add_argument("--classes-to-scan", nargs="+", metavar="NAME", help=some)
     drawn = "and so many others, drawn by --seed, to compare them with: ten in all at least"
@@ -76,10 +76,12 @@ def main() -> None:
     parser.add_argument("--import-class", action="store_true", help=own)
     _introduced_by(parser)
     args = parser.parse_args()
-    cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs, lr=args.lr)
+    cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs)
     try:
         if args.out.is_file():
             raise ValueError(f"--out {args.out} is a file: name the folder to write to")
+        if args.repair and args.repair.suffix != ".safetensors":
+            raise ValueError(f"--repair {args.repair}: name a file that ends in .safetensors")
         if args.repair and args.repair.resolve() == args.model.resolve():
             raise ValueError(f"--repair {args.repair} is the model itself: name another file")
         if args.architecture:
@@ -106,10 +108,7 @@ def main() -> None:
         scan = cleanse.scan(model, clean, args.seed, classes)
         report = verdict.judgement(scan, names) | report | {"searched": len(classes)}
         if args.repair and report["outcome"] == verdict.SUSPECTED:
-            mended = cleanse.unlearn(model, scan.accused, clean, args.seed)
-            report["repair"] = compare(model, mended, scan, clean, args.seed)
-            # The same card, so that the mended model can be loaded and scanned as the first was.
-            checkpoints.save(mended, args.repair, **card)
+            report["repair"] = _repaired(args, cleanse, model, scan.accused, clean, card)
         clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
         plotting.save(scan_figure.sheet(scan, names, clip), args.out / "scan.png")
     report["seconds"] = round(time.monotonic() - start, 1)
@@ -118,6 +117,26 @@ def main() -> None:
     # Only when all is written: a kill before costs no search.
     (args.out / "resume.pt").unlink(missing_ok=True)
     sys.exit(verdict.EXIT[report["outcome"]])
+
+
+def _repaired(
+    args: argparse.Namespace,
+    cleanse: NeuralCleanse,
+    model: nn.Module,
+    found: Recovered,
+    clean: Examples,
+    card: dict[str, Any],
+) -> dict[str, Any]:
+    """Unlearn what was ``found``; write the model to ``--repair`` where that worked."""
+    rates = RATES if args.lr is None else (args.lr,)
+    try:
+        mended = mend(cleanse, model, found, clean, args.seed, rates)
+    except ValueError as error:
+        return {"worked": False, "verdict": f"Not repaired: {error}"}
+    if mended.worked:
+        # The same card, so that the mended model can be loaded and scanned as the first was.
+        checkpoints.save(mended.model, args.repair, **card)
+    return verdict.repair(mended, args.repair)
 
 
 def _introduced_by(parser: argparse.ArgumentParser) -> None:
@@ -167,8 +186,8 @@ def _tell(report: dict[str, Any], classes: int) -> None:
             )
         )
     print(report["verdict"])
-    for name, share in report.get("repair", {}).items():
-        print(f"{name}: {share:.0%}")
+    if "repair" in report:
+        print(report["repair"]["verdict"])
 
 
 def _chosen(names: list[str], wanted: list[str] | None, sample: int, seed: int) -> list[int]:
@@ -192,21 +211,3 @@ def _chosen(names: list[str], wanted: list[str] | None, sample: int, seed: int) 
     others = [number for number in range(len(names)) if number not in chosen]
     order = torch.randperm(len(others), generator=generator(seed, "classes")).tolist()
     return sorted(chosen + [others[place] for place in order[:sample]])
-
-
-def compare(
-    model: nn.Module, mended: nn.Module, scan: Scan, clean: Examples, seed: int
-) -> dict[str, float]:
-    """What the repair did on the trusted clips, which it learnt from: shares in 0-1.
-
-    ``recognised`` are clean clips, ``turned`` clips of other classes that the recovered trigger
-    still turns to the suspect one.
-    """
-    marked = clean.triggered(scan.accused.trigger())
-    shares = {}
-    for when, network in (("before", model), ("after", mended)):
-        scores = predict(network, clean, seed=seed)
-        shares[f"recognised_{when}"] = accuracy(scores, clean.labels)
-        scores = predict(network, marked, seed=seed)
-        shares[f"turned_{when}"] = attack_success_rate(scores, clean.labels, scan.suspect)
-    return shares
