@@ -69,7 +69,8 @@ def load(path: Path, *, imports: bool = True) -> tuple[nn.Module, dict[str, Any]
     if ":" in card["architecture"] and not imports:
         raise ValueError(
             f"{path.with_suffix('.json')}: the architecture {card['architecture']} is not one of "
-            "ours, and to import it runs its code. Allow that (--import-class) only if you trust who wrote the card."
+            "ours, and to import it runs its code. Allow that (--import-class) only if you trust "
+            "who wrote the card."
         )
     model = _made(card, read_weights(path), path)
     if card.get("version", 0) < getattr(model, "since", 0):
