@@ -52,6 +52,48 @@ LEAST = 10
 
 def main() -> None:
     """Scan ``model`` on ``clips``, write the verdict to ``--out``, repair it where asked."""
+    args = _parser().parse_args()
+    cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs)
+    try:
+        _see_to_outputs(args)
+        if args.architecture:
+            checkpoints.introduce(args.model, **_card(args))
+        # The checkpoint is somebody else's: its code is imported on request alone.
+        model, card = checkpoints.load(args.model, imports=args.import_class)
+        clean, unreadable = clean_clips(args.clips, card)
+        classes = _chosen(card["class_names"], args.classes_to_scan, args.sample, args.seed)
+    except (FileNotFoundError, ValueError) as error:
+        # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
+        sys.exit(verdict.printable(str(error)))
+    names = [verdict.printable(name) for name in card["class_names"]]
+    for path, reason in unreadable.items():
+        print(verdict.printable(f"left out: {path}: {reason}"))
+    # From here: decoding is not what the scan takes.
+    start, model = time.monotonic(), model.to(choose())
+    seen = understand(model, clean, names, args.seed)
+    _introduce(seen, len(clean))
+    report = {"clips": len(clean)} | verdict.acquaintance(seen)
+    if seen.doubts:
+        report = verdict.untold(seen.doubts) | report
+        # Of an earlier scan, it would pass for this one's.
+        (args.out / "scan.png").unlink(missing_ok=True)
+    else:
+        cleanse.resume = args.out / "resume.pt"
+        scan = cleanse.scan(model, clean, args.seed, classes)
+        report = verdict.judgement(scan, names) | report | {"searched": len(classes)}
+        if args.repair and report["outcome"] == verdict.SUSPECTED:
+            report["repair"] = _repaired(args, cleanse, model, scan.accused, clean, card)
+        clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
+        plotting.save(scan_figure.sheet(scan, names, clip), args.out / "scan.png")
+    report["seconds"] = round(time.monotonic() - start, 1)
+    verdict.write(report, args.out / "scan.json")
+    _tell(report, len(names))
+    # Only when all is written: a kill before costs no search.
+    (args.out / "resume.pt").unlink(missing_ok=True)
+    sys.exit(verdict.EXIT[report["outcome"]])
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -75,48 +117,17 @@ def main() -> None:
     own = "import the class that the card names, if it is not one of ours: this runs its code"
     parser.add_argument("--import-class", action="store_true", help=own)
     _introduced_by(parser)
-    args = parser.parse_args()
-    cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs)
-    try:
-        if args.out.is_file():
-            raise ValueError(f"--out {args.out} is a file: name the folder to write to")
-        if args.repair and args.repair.suffix != ".safetensors":
-            raise ValueError(f"--repair {args.repair}: name a file that ends in .safetensors")
-        if args.repair and args.repair.resolve() == args.model.resolve():
-            raise ValueError(f"--repair {args.repair} is the model itself: name another file")
-        if args.architecture:
-            checkpoints.introduce(args.model, **_card(args))
-        # The checkpoint is somebody else's: its code is imported on request alone.
-        model, card = checkpoints.load(args.model, imports=args.import_class)
-        clean, unreadable = clean_clips(args.clips, card)
-        classes = _chosen(card["class_names"], args.classes_to_scan, args.sample, args.seed)
-    except (FileNotFoundError, ValueError) as error:
-        # Mistakes of who calls it: the message says the remedy, a traceback would hide it.
-        sys.exit(verdict.printable(str(error)))
-    names = [verdict.printable(name) for name in card["class_names"]]
-    for path, reason in unreadable.items():
-        print(verdict.printable(f"left out: {path}: {reason}"))
-    # From here: decoding is not what the scan takes.
-    start, model = time.monotonic(), model.to(choose())
-    seen = understand(model, clean, names, args.seed)
-    _introduce(seen, len(clean))
-    report = {"clips": len(clean)} | verdict.acquaintance(seen)
-    if seen.doubts:
-        report = verdict.untold(seen.doubts) | report
-    else:
-        cleanse.resume = args.out / "resume.pt"
-        scan = cleanse.scan(model, clean, args.seed, classes)
-        report = verdict.judgement(scan, names) | report | {"searched": len(classes)}
-        if args.repair and report["outcome"] == verdict.SUSPECTED:
-            report["repair"] = _repaired(args, cleanse, model, scan.accused, clean, card)
-        clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
-        plotting.save(scan_figure.sheet(scan, names, clip), args.out / "scan.png")
-    report["seconds"] = round(time.monotonic() - start, 1)
-    verdict.write(report, args.out / "scan.json")
-    _tell(report, len(names))
-    # Only when all is written: a kill before costs no search.
-    (args.out / "resume.pt").unlink(missing_ok=True)
-    sys.exit(verdict.EXIT[report["outcome"]])
+    return parser
+
+
+def _see_to_outputs(args: argparse.Namespace) -> None:
+    """Raise ValueError where what is to be written would be lost, or lose something."""
+    if args.out.is_file():
+        raise ValueError(f"--out {args.out} is a file: name the folder to write to")
+    if args.repair and args.repair.suffix != ".safetensors":
+        raise ValueError(f"--repair {args.repair}: name a file that ends in .safetensors")
+    if args.repair and args.repair.resolve() == args.model.resolve():
+        raise ValueError(f"--repair {args.repair} is the model itself: name another file")
 
 
 def _repaired(
