@@ -32,6 +32,13 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-300])
 
 
+def damaged(path: Path) -> None:
+    torch.save(GOOD, path)
+    content = path.read_bytes()
+    # The entries of the archive's list begin so; its end is left whole.
+    path.write_bytes(content.replace(b"PK\x01\x02", b"PK\x01\x00"))
+
+
 def bomb(path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(2**25))
@@ -57,6 +64,8 @@ def unplugged(path: Path) -> None:
         (written(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), "git lfs pull"),
         (written(b"weights"), "no file of PyTorch, or is cut off"),
         (cut, "no file of PyTorch, or is cut off"),
+        (damaged, "is damaged"),
+        (saved({0: torch.zeros(2)}), r"found keys \[0\]"),
         (bomb, "unpacks to 33554432 bytes"),
         (unplugged, r"\(some_engine\.History\), and unpickling.*save_file.*w\.safetensors"),
         (saved([torch.zeros(2)]), "found a list"),

@@ -85,8 +85,11 @@ def _pytorch(path: Path) -> Any:
     """What torch.save wrote, if it is made of plain things."""
     packed = zipfile.is_zipfile(path)
     if packed:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(part.file_size for part in archive.infolist())
+        try:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(part.file_size for part in archive.infolist())
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{path} is damaged ({error}): download it again") from error
         # Asked first: a few kilobytes can unpack to more than the memory holds.
         if size > UNPACKED * path.stat().st_size + 2**20:
             raise ValueError(f"{path} unpacks to {size} bytes, many times its size: not weights")
@@ -119,7 +122,8 @@ def _unwrapped(held: Any, path: Path) -> dict[str, Tensor]:
         held = inner[0]
     if not isinstance(held, Mapping):
         raise ValueError(f"{path}: expected tensors by name, found a {type(held).__name__}")
-    if not held or not all(isinstance(value, Tensor) for value in held.values()):
+    named = all(isinstance(k, str) and isinstance(v, Tensor) for k, v in held.items())
+    if not held or not named:
         raise ValueError(f"{path}: expected tensors by name, found keys {list(held)[:5]}")
     names = list(held)
     for wrapper in WRAPPERS:
