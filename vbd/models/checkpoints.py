@@ -44,8 +44,7 @@ def introduce(path: Path, **card: Any) -> None:
     weights = read_weights(path)
     if known := family(card["architecture"], weights):
         card["params"] = known.params | card["params"]
-        card |= {"published_by": known.publisher}
-        card |= {"normalisation": known.normalisation} if known.normalisation else {}
+        card |= {"published_by": known.publisher, "normalisation": known.normalisation}
     # First, so that no card stays behind which does not fit.
     _made(card, weights, path)
     _write(card, beside)

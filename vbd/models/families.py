@@ -16,13 +16,12 @@ HALVES = {"mean": [114.75] * 3, "std": [57.375] * 3}
 class Family:
     """Weights as one publisher has them: a ``part`` of a name that no other has.
 
-    ``normalisation`` is as in a card, None for the default of the architecture here; ``params`` is
-    what that has to be built with.
+    ``normalisation`` is as in a card; ``params`` is what the architecture has to be built with.
     """
 
     publisher: str
     part: str
-    normalisation: dict[str, Any] | None
+    normalisation: dict[str, Any]
     params: dict[str, Any] = field(default_factory=dict)
 
 
