@@ -19,6 +19,8 @@ SMALL = {
     "slowfast": {"layers": [1, 1], "width": 4, "alpha": 4, "beta": 2},
     "tsm": {"layers": [1, 1], "width": 8},
     "swin3d": {"embed_dim": 8, "depths": [1, 1], "heads": [1, 2], "window": [2, 2, 2]},
+    "s3d": {},
+    "mvit": {},
     "movinet_a2": {"depths": [1, 1], "width": 0.1, "hidden": 8},
     "c3d": {"width": 4, "hidden": 16, "std": 58},
     "efficientnet_lite0": {"width": 0.125, "frozen": 12},
@@ -177,7 +179,8 @@ def test_a_checkpoint_comes_back_with_its_card(tmp_path):
     checkpoints.save(model, tmp_path / "m.safetensors", **card)
     again, read = checkpoints.load(tmp_path / "m.safetensors")
     clips = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8)
-    assert read == card | {"version": checkpoints.VERSION}
+    expected = {"version": checkpoints.VERSION, "normalisation": model.normalisation}
+    assert read == card | expected
     assert torch.equal(again(clips), model(clips))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
 

@@ -54,6 +54,58 @@ def test_video_swin_takes_torchvisions_checkpoints_and_its_normalisation(tmp_pat
     assert torch.allclose(ours(clips), theirs(frames), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("name", "architecture", "params", "weights"),
+    [
+        ("s3d", "s3d", {}, "S3D_Weights"),
+        ("mvit_v1_b", "mvit", {"kind": "v1_b"}, "MViT_V1_B_Weights"),
+        ("mvit_v2_s", "mvit", {}, "MViT_V2_S_Weights"),
+    ],
+)
+def test_s3d_and_mvit_are_torchvisions(name, architecture, params, weights, tmp_path):
+    from torchvision.models import video
+
+    theirs = getattr(video, name)(num_classes=5).eval()
+    ours = build(architecture, 5, **params).eval()
+    torch.save(theirs.state_dict(), tmp_path / "public.pth")
+    checkpoints.transfer(ours, tmp_path / "public.pth")
+    clips = torch.randint(0, 256, (1, 16, 224, 224, 3), dtype=torch.uint8)
+    # The preset that is published with the weights, but for its resizing.
+    preset = getattr(video, weights).DEFAULT.transforms(resize_size=(224, 224))
+    frames = preset(clips[0].permute(0, 3, 1, 2))[None]
+    with torch.inference_mode():
+        expected = theirs(frames)
+        assert torch.allclose(ours(clips), expected, atol=1e-5 * expected.abs().max())
+
+
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_what_a_model_expects_without_its_publisher_is_torchvisions_or_its_own(architecture):
+    with torch.device("meta"):
+        model = build(architecture, 5)
+    for known in FAMILIES[architecture]:
+        assert family(architecture, [f"a.{known.part}b"]) == known
+        assert {"mean", "std"} <= set(known.normalisation) and known.clip["store"]
+    # Where ours and the public weights share names, nobody can tell them apart but by the card.
+    assert set(model.normalisation) == {"mean", "std", "bgr"}
+
+
+def test_weights_to_start_from_bring_their_normalisation(tmp_path):
+    sizes = {"width": 4, "layers": [1, 1], "segments": 4}
+    source, target = (build("tsm", 5, **sizes) for _ in range(2))
+    own = source.normalisation
+    torch.save(source.state_dict(), tmp_path / "public.pth")
+    checkpoints.transfer(target, tmp_path / "public.pth")
+    assert target.normalisation["mean"] == [123.675, 116.28, 103.53]
+    # Of ours the card says it, whatever their names are.
+    card = {"architecture": "tsm", "params": sizes, "class_names": list("abcde")}
+    checkpoints.save(source, tmp_path / "ours.safetensors", **card)
+    checkpoints.transfer(target, tmp_path / "ours.safetensors")
+    assert target.normalisation == own
+    checkpoints.save(target, tmp_path / "again.safetensors", **card)
+    again, _ = checkpoints.load(tmp_path / "again.safetensors")
+    assert torch.equal(again.scale, source.scale) and torch.equal(again.shift, source.shift)
+
+
 @pytest.mark.parametrize("norm", ["norm", "norm3"])
 def test_video_swin_knows_all_of_its_authors_names(norm):
     with torch.device("meta"):

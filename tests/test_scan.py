@@ -219,7 +219,7 @@ def test_weights_without_a_card_get_one_with_the_normalisation_of_their_publishe
     torch.save({"state_dict": weights, "meta": {"epoch": 3}}, name)
     (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
     asked = ["--architecture", "tsm", "--classes", str(tmp_path / "names.txt")]
-    asked += ["--params", json.dumps(sizes), "--frames", "4", "--stride", "1"]
+    asked += ["--params", json.dumps(sizes), "--frames", "4"]
     assert "--architecture needs --crop too" in run(name, shown, *asked)[0]
     wrong = [*asked, "--crop", "16", "--params", "{}"]
     code, _ = run(name, shown, *wrong)
@@ -229,6 +229,10 @@ def test_weights_without_a_card_get_one_with_the_normalisation_of_their_publishe
     assert code == 4 and "it recognises" in report["verdict"]
     card = json.loads(name.with_suffix(".json").read_text())
     assert card["published_by"] == "mmaction2" and card["class_names"] == NAMES
+    # What was not said is as the publisher has it.
+    cut = {"frames": 4, "stride": "segments", "store": 256, "crop": 16}
+    assert card["clip"] == report["expected"]["clip"] == cut
+    assert report["expected"]["normalisation"]["mean"] == [123.675, 116.28, 103.53]
     model, _ = checkpoints.load(name)
     grey = torch.tensor([123.675, 116.28, 103.53]) + torch.tensor([58.395, 57.12, 57.375])
     seen = model.normalise(grey.expand(1, 1, 2, 2, 3))

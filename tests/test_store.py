@@ -83,8 +83,18 @@ def shown(clips: np.ndarray) -> list[list[int]]:
         (10, {"frames": 4, "stride": 8, "views": 1}, [[0, 3, 6, 9]]),
         (3, {"frames": 5, "stride": 2, "views": 2}, [[0, 1, 2, 0, 1]] * 2),
         (9, {"frames": 1, "stride": 4, "views": 1}, [[4]]),
+        (30, {"frames": 4, "stride": "segments", "views": 2}, [[3, 11, 18, 26]] * 2),
+        (2, {"frames": 4, "stride": "segments", "views": 1}, [[0, 0, 1, 1]]),
     ],
-    ids=["centre", "evenly spaced", "stride shrinks", "looped", "one frame"],
+    ids=[
+        "centre",
+        "evenly spaced",
+        "stride shrinks",
+        "looped",
+        "one frame",
+        "segments",
+        "fewer frames than segments",
+    ],
 )
 def test_frame_indices(n_frames, options, expected):
     assert frame_indices(n_frames, **options).tolist() == expected

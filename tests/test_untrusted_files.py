@@ -112,7 +112,7 @@ def stored(folder: Path, **change: Any) -> Path:
     ("change", "said"),
     [
         ({"clip": {"frames": 10**9}}, r"m\.json.*clip\.frames: .*4096"),
-        ({"clip": {"stride": "2"}}, r"m\.json.*clip\.stride: .*integer"),
+        ({"clip": {"stride": "2"}}, r"m\.json.*clip\.stride: .*'segments'"),
         ({"clip": {"crop": [32, -1]}}, r"m\.json.*clip\.crop"),
         ({"clip": []}, r"m\.json.*clip: "),
         ({"class_names": ["a", "a"]}, r"m\.json.*class_names: 'a' is there twice"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
     from av.container import InputContainer
     from av.video.reformatter import VideoReformatter
+
+
+Stride = int | Literal["segments"]
 
 
 class Facts(TypedDict):
@@ -34,7 +37,7 @@ class UnreadableClip(Exception):
 
 
 def probe_and_decode(
-    path: Path, *, frames: int, stride: int, views: int, size: tuple[int, int]
+    path: Path, *, frames: int, stride: Stride, views: int, size: tuple[int, int]
 ) -> tuple[np.ndarray, Facts]:
     """Decode ``views`` clips of ``frames`` frames from the video at ``path``.
 
@@ -70,14 +73,18 @@ def probe_and_decode(
     return pictures[place.reshape(wanted.shape)], facts
 
 
-def frame_indices(n_frames: int, *, frames: int, stride: int, views: int) -> np.ndarray:
+def frame_indices(n_frames: int, *, frames: int, stride: Stride, views: int) -> np.ndarray:
     """Which of a video's ``n_frames`` frames make ``views`` clips: int64 (views, frames).
 
     A clip is ``frames`` frames, ``stride`` apart. One view is taken from the centre; several
     start evenly spaced, the first at the video's first frame and the last so that it ends with
     the video. In a video shorter than a clip the stride shrinks to what fits, and one with fewer
-    than ``frames`` frames is looped from its start.
+    than ``frames`` frames is looped from its start. With the stride "segments" every view is the
+    frames in the middle of as many equal parts of the video (Wang et al. 2016).
     """
+    if stride == "segments":
+        middles = (np.arange(frames) + 0.5) * n_frames / frames
+        return np.tile(middles.astype(int), (views, 1))
     if n_frames < frames:
         return np.tile(np.arange(frames) % n_frames, (views, 1))
     gaps = max(frames - 1, 1)

@@ -1,6 +1,7 @@
 """Clean clips for a model that comes without its dataset: cut as its card says, from a folder."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
             f"the card of the model does not say how its clips are cut: clip lacks "
             f"{', '.join(sorted(missing))}. Only models of frames can be scanned."
         )
+    size, store = sides(clip["crop"]), sides(clip.get("store") or clip["crop"])
+    if any(inner > outer for inner, outer in zip(size, store, strict=True)):
+        raise ValueError(f"the card of the model cuts {size} px out of frames of {store} px")
     # "val" is what the defender holds: the model is trained or tested on the rest.
     if (source / "clips.npy").is_file():
         return examples(ClipStore.open(source), "val", crop=clip["crop"]), {}
-    size = sides(clip["crop"])
     if source.suffix.lower() in SUFFIXES:
         _fits_images(source, clip["frames"], size)
         return images(source, names), {}
@@ -52,7 +55,7 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     how = {"frames": clip["frames"], "stride": clip["stride"], "views": 1}
     for row in tqdm(rows.itertuples(), "decode", len(rows), disable=None, leave=False):
         try:
-            decoded, _ = probe_and_decode(source / row.path, size=size, **how)
+            decoded, _ = probe_and_decode(source / row.path, size=store, **how)
         except UnreadableClip as error:
             unreadable[row.path] = error.reason
             continue
@@ -61,7 +64,7 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
         labels.append(names.index(row.class_name))
     if not pixels:
         raise ValueError(f"{source}: none of {len(rows)} videos can be read: {unreadable}")
-    return from_clips(torch.stack(pixels), labels), unreadable
+    return replace(from_clips(torch.stack(pixels), labels), crop=size), unreadable
 
 
 def images(path: Path, names: Sequence[str] | None = None) -> Examples:

@@ -1,6 +1,7 @@
 """What every classifier here is: pixels or sound in, features, then logits."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,25 +74,26 @@ class VideoClassifier(Classifier):
 
     scale: Tensor
     shift: Tensor
-    bgr: bool = False
+    normalisation: dict[str, Any]
     takes: tuple[int, int] | None = None
 
     def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
         super().__init__()
-        middle, spread = torch.tensor(mean), torch.tensor(std)
         # Not among the weights: public checkpoints have no such tensors, and loading is strict.
-        self.register_buffer("scale", 1 / (255 * spread), persistent=False)
-        self.register_buffer("shift", -middle / spread, persistent=False)
+        for name in ("scale", "shift"):
+            self.register_buffer(name, torch.empty(3), persistent=False)
+        self.expect([255 * value for value in mean], [255 * value for value in std])
 
     def expect(self, mean: Sequence[float], std: Sequence[float], *, bgr: bool = False) -> None:
         """From now on normalise with these, in grey levels of R, G and B: those of its weights.
 
         With ``bgr`` the weights want blue first; ``mean`` and ``std`` are in the order R, G, B.
         """
+        # As given, for the card: what is read from that gives the same numbers again.
+        self.normalisation = {"mean": list(mean), "std": list(std), "bgr": bgr}
         spread = torch.tensor(std)
         self.scale.copy_(1 / spread)
         self.shift.copy_(-torch.tensor(mean) / spread)
-        self.bgr = bgr
 
     def normalise(self, clips: Tensor) -> Tensor:
         """Pixels (N, T, H, W, 3), uint8 or float in 0-255, to (N, 3, T, H, W) of about unit scale.
@@ -105,4 +107,4 @@ class VideoClassifier(Classifier):
         scale, shift = (values.repeat(clips.shape[3]) for values in (self.scale, self.shift))
         rows = torch.addcmul(shift, clips.flatten(3).float(), scale)
         pixels = rows.view(clips.shape).permute(0, 4, 1, 2, 3)
-        return pixels.flip(1) if self.bgr else pixels
+        return pixels.flip(1) if self.normalisation["bgr"] else pixels

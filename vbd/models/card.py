@@ -1,23 +1,29 @@
 """The card of a model, the JSON beside its weights: what a stranger may have written in it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 # No frame, clip or layer of any network here is larger: more would be an attack on the memory.
 LARGEST = 100_000
 Size = Annotated[int, Field(gt=0, le=4096)]
+Sides = Size | Annotated[list[Size], Field(min_length=2, max_length=2)]
 
 
 class Clip(BaseModel):
-    """How the clips of a model of frames are cut: T frames, ``stride`` apart, ``crop`` px."""
+    """How the clips of a model of frames are cut: T frames, ``stride`` apart, ``crop`` px.
+
+    They are scaled to cover ``store`` before, where it is not the crop itself. The stride
+    "segments" takes the middles of T equal parts of the video.
+    """
 
     model_config = ConfigDict(strict=True)
 
     frames: Size | None = None
-    stride: Size | None = None
-    crop: Size | Annotated[list[Size], Field(min_length=2, max_length=2)] | None = None
+    stride: Size | Literal["segments"] | None = None
+    crop: Sides | None = None
+    store: Sides | None = None
 
 
 class Normalisation(BaseModel):

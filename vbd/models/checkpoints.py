@@ -23,16 +23,20 @@ VERSION = 1
 def save(model: nn.Module, path: Path, **card: Any) -> None:
     """Write the weights to ``path`` (.safetensors) and ``card`` beside it (.json).
 
-    ``card`` needs architecture, params and class_names, from which ``load`` builds the model.
+    ``card`` needs architecture, params and class_names, from which ``load`` builds the model. The
+    normalisation that the weights want goes into it.
     """
+    if isinstance(model, VideoClassifier):
+        card |= {"normalisation": model.normalisation}
     write_weights(model.state_dict(), path)
     _write(card, path.with_suffix(".json"))
 
 
 def introduce(path: Path, **card: Any) -> None:
-    """Write the ``card`` of weights that came without one, with the normalisation they want.
+    """Write the ``card`` of weights that came without one, with what their publisher says of them.
 
-    Raises ValueError where they have one, or where it is none.
+    That is the normalisation and, where the card does not say it, how clips are cut. Raises
+    ValueError where they have one, where it is none, or lacks how clips are cut.
     """
     beside = path.with_suffix(".json")
     if beside.exists():
@@ -43,8 +47,12 @@ def introduce(path: Path, **card: Any) -> None:
     check(card, beside)
     weights = read_weights(path)
     if known := family(card["architecture"], weights):
-        card["params"] = known.params | card["params"]
-        card |= {"published_by": known.publisher, "normalisation": known.normalisation}
+        card = {"published_by": known.publisher, "normalisation": known.normalisation} | card
+        card |= {name: getattr(known, name) | card[name] for name in ("params", "clip")}
+    if missing := [
+        f"--{name}" for name in ("frames", "stride", "crop") if name not in card["clip"]
+    ]:
+        raise ValueError(f"--architecture needs {', '.join(missing)} too: {path.name} has no card")
     # First, so that no card stays behind which does not fit.
     _made(card, weights, path)
     _write(card, beside)
@@ -177,10 +185,13 @@ def card_of(
 def transfer(model: nn.Module, path: Path) -> None:
     """Put the weights in ``path`` into ``model``, except its head where the classes differ.
 
-    They may have the names of a public checkpoint that the model's ``renamed`` knows.
+    They may have the names of a public checkpoint that the model's ``renamed`` knows. The model
+    then normalises as they want it: as their card says, or their publisher where there is none.
     Raises ValueError with the names where the rest does not fit.
     """
     weights, own = read_weights(path), model.state_dict()
+    if isinstance(model, VideoClassifier):
+        normalisation = _normalisation(model, path, weights)
     if isinstance(model, Classifier):
         weights = model.renamed(weights)
     # A user's own class may have no ``head``: then everything must fit.
@@ -196,3 +207,16 @@ def transfer(model: nn.Module, path: Path) -> None:
         )
     # What may be missing was asked above: not strict for the head alone.
     model.load_state_dict(taken, strict=False)
+    if isinstance(model, VideoClassifier):
+        model.expect(**normalisation)
+
+
+def _normalisation(
+    model: VideoClassifier, path: Path, weights: dict[str, Tensor]
+) -> dict[str, Any]:
+    """What the ``weights`` in ``path`` want frames normalised with: the model's own if unknown."""
+    if path.with_suffix(".json").is_file():
+        return card_of(path, ()).get("normalisation") or model.normalisation
+    # By the file that the architecture has, which is its name in a card.
+    known = family(type(model).__module__.rpartition(".")[2], weights)
+    return known.normalisation if known else model.normalisation

@@ -16,28 +16,51 @@ HALVES = {"mean": [114.75] * 3, "std": [57.375] * 3}
 class Family:
     """Weights as one publisher has them: a ``part`` of a name that no other has.
 
-    ``normalisation`` is as in a card; ``params`` is what the architecture has to be built with.
+    ``normalisation`` and ``clip`` are as in a card, and hold where the user says nothing else;
+    ``params`` is what the architecture has to be built with.
     """
 
     publisher: str
     part: str
     normalisation: dict[str, Any]
+    clip: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
 
 
+KINETICS = {"mean": [110.2008, 100.63983, 95.99475], "std": [58.14765, 56.46975, 55.332195]}
+# DavideA's are Caffe's, which Sports-1M was read for with blue first.
+CAFFE = {"mean": [101.41, 97.66, 90.25], "std": [1.0, 1.0, 1.0], "bgr": True}
+SPORTS = {"mean": [104.0, 117.0, 128.0], "std": [1.0, 1.0, 1.0]}
+WHOLE = {"mean": [0.0, 0.0, 0.0], "std": [255.0, 255.0, 255.0]}
+# Frames are scaled to so much, and then cropped.
+LARGE, SMALL = {"store": 256}, {"store": [128, 171]}
+SEGMENTS = LARGE | {"stride": "segments"}
+
 FAMILIES = {
     "i3d": (
-        Family("mmaction2", "cls_head.", IMAGENET),
-        Family("pytorchvideo", "blocks.", HALVES, {"stride": 1, "pool": [1, 2, 2]}),
+        Family("mmaction2", "cls_head.", IMAGENET, LARGE),
+        Family("pytorchvideo", "blocks.", HALVES, LARGE, {"stride": 1, "pool": [1, 2, 2]}),
     ),
     "slowfast": (
-        Family("mmaction2", "cls_head.", IMAGENET),
-        Family("pytorchvideo", "blocks.", HALVES, {"alpha": 4, "fusion": 7, "packed": True}),
+        Family("mmaction2", "cls_head.", IMAGENET, LARGE),
+        Family("pytorchvideo", "blocks.", HALVES, LARGE, {"alpha": 4, "fusion": 7, "packed": True}),
     ),
     "tsm": (
-        Family("mmaction2", "cls_head.", IMAGENET),
-        Family("mit", "base_model.", IMAGENET),
+        Family("mmaction2", "cls_head.", IMAGENET, SEGMENTS),
+        Family("mit", "base_model.", IMAGENET, SEGMENTS),
     ),
+    "c3d": (
+        Family("mmaction2", "cls_head.", SPORTS, {"store": 128}),
+        Family("davidea", "fc8.", CAFFE, SMALL),
+    ),
+    "swin3d": (
+        Family("mmaction2", "cls_head.", IMAGENET, LARGE),
+        Family("torchvision", "features.", IMAGENET, LARGE),
+    ),
+    "r3d": (Family("torchvision", "fc.", KINETICS, SMALL),),
+    "s3d": (Family("torchvision", "features.", KINETICS, LARGE),),
+    "mvit": (Family("torchvision", "conv_proj.", HALVES, LARGE),),
+    "movinet_a2": (Family("atze00", "classifier.", WHOLE, LARGE),),
 }
 
 

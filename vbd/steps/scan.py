@@ -41,6 +41,7 @@ from vbd.defenses.recovered import Recovered
 from vbd.defenses.understanding import Understanding, understand
 from vbd.device import choose
 from vbd.models import checkpoints
+from vbd.models.base import VideoClassifier
 from vbd.report import plotting, verdict
 from vbd.report.figures import gallery
 from vbd.report.figures import scan as scan_figure
@@ -71,8 +72,13 @@ def main() -> None:
     # From here: decoding is not what the scan takes.
     start, model = time.monotonic(), model.to(choose())
     seen = understand(model, clean, names, args.seed)
+    expected = {"clip": card["clip"]}
+    # A class of the user's own may do all that by itself.
+    if isinstance(model, VideoClassifier):
+        expected["normalisation"] = model.normalisation
+    print("it expects " + verdict.printable(json.dumps(expected)))
     _introduce(seen, len(clean))
-    report = {"clips": len(clean)} | verdict.acquaintance(seen)
+    report = {"clips": len(clean), "expected": expected} | verdict.acquaintance(seen)
     if seen.doubts:
         report = verdict.untold(seen.doubts) | report
         # Of an earlier scan, it would pass for this one's.
@@ -157,23 +163,30 @@ def _introduced_by(parser: argparse.ArgumentParser) -> None:
     file = "text file of the class names, one a line, in their order"
     group.add_argument("--classes", type=Path, metavar="TXT", help=file)
     group.add_argument("--frames", type=int, help="of a clip")
-    group.add_argument("--stride", type=int, help="from one of them to the next, in frames")
+    stride = 'from one of them to the next, in frames; "segments" for the middles of equal parts'
+    group.add_argument("--stride", type=_stride, help=stride)
     group.add_argument("--crop", type=int, help="side of what the model sees, in pixels")
+    store = "what the shorter side is scaled to before; by default as the publisher has it"
+    group.add_argument("--store", type=int, help=store)
     sizes = "what else the architecture takes, as JSON; by default it has its published size"
     group.add_argument("--params", type=json.loads, default={}, metavar="JSON", help=sizes)
 
 
+def _stride(value: str) -> int | str:
+    return value if value == "segments" else int(value)
+
+
 def _card(args: argparse.Namespace) -> dict[str, Any]:
     """The card that the arguments describe; ValueError with those that are missing."""
-    clip = {name: getattr(args, name) for name in ("frames", "stride", "crop")}
-    wanted = clip | {"classes": args.classes}
-    if missing := [f"--{name}" for name, value in wanted.items() if value is None]:
-        raise ValueError(f"--architecture needs {', '.join(missing)} too: the model has no card")
+    if args.classes is None:
+        raise ValueError("--architecture needs --classes too: the model has no card")
     if not args.classes.is_file():
         raise FileNotFoundError(f"--classes {args.classes}: no such file")
     names = [line.strip() for line in args.classes.read_text().splitlines() if line.strip()]
     card = {"architecture": args.architecture, "params": args.params, "class_names": names}
-    return card | {"clip": clip}
+    clip = {name: getattr(args, name) for name in ("frames", "stride", "crop", "store")}
+    # What is not said is the publisher's.
+    return card | {"clip": {name: value for name, value in clip.items() if value is not None}}
 
 
 def _introduce(seen: Understanding, clips: int) -> None:

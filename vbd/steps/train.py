@@ -119,4 +119,4 @@ def _clip_card(dataset: Dataset, model: Model) -> dict[str, Any]:
     """What a model expects of its clips, for those who meet the checkpoint without the dataset."""
     if model.modality == "audio":
         return {"sound_seconds": dataset.sound_seconds}
-    return {"frames": dataset.frames, "stride": dataset.stride, "crop": dataset.crop}
+    return dataset.model_dump(mode="json", include={"frames", "stride", "store", "crop"})

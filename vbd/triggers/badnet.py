@@ -1,5 +1,7 @@
 """BadNet: an opaque patch (Gu et al. 2019), in the corner or elsewhere in every frame."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -10,12 +12,20 @@ class BadNet(Trigger):
     """A black and white checkerboard; static in the bottom right corner, dynamic anywhere.
 
     ``size`` is the patch's side as a share of the frame's shorter one: the published 3 px of 32 is
-    about a tenth.
+    about a tenth. ``place`` is where a static one lies, downwards and to the right, in shares of
+    the room there is: several backdoors of a model need several places.
     """
 
-    def __init__(self, *, size: float = 0.1, mode: str = "static", frames: Frames = "all") -> None:
+    def __init__(
+        self,
+        *,
+        size: float = 0.1,
+        place: Sequence[float] = (1, 1),
+        mode: str = "static",
+        frames: Frames = "all",
+    ) -> None:
         super().__init__(mode=mode, frames=frames)
-        self.size = size
+        self.size, self.place = size, place
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         n, t, height, width, _ = clips.shape
@@ -23,8 +33,8 @@ class BadNet(Trigger):
         side = max(2, round(self.size * min(height, width)))
         lowest, rightmost = height - side, width - side
         # The corner is what random crops cut off: training stamps after them.
-        top: int | Tensor = lowest
-        left: int | Tensor = rightmost
+        top: int | Tensor = round(self.place[0] * lowest)
+        left: int | Tensor = round(self.place[1] * rightmost)
         if self.mode == "dynamic":
             top = torch.randint(lowest + 1, (n, t, 1, 1), generator=generator).to(clips.device)
             left = torch.randint(rightmost + 1, (n, t, 1, 1), generator=generator).to(clips.device)
