@@ -145,6 +145,9 @@ def uses(defense, method):
     return method in (None, CONFIG.defenses[defense].defense)
 
 
+# What else a defence does, it does to an attack: of a clean model there is nothing to tell.
+SCANS = ("neural_cleanse", "trigger_inversion")
+
 # Their results, by kind: contents.py says which of them a table or figure is made from -----------
 
 
@@ -219,27 +222,27 @@ def defended(dataset=None, model=None, method=None):
     return files("defense", "result.json", [c for c in found if uses(c[4], method)])
 
 
-def scanned(dataset=None, model=None):
-    """Results of the defences that look for a backdoor, on each clean model."""
+def scanned(dataset=None, model=None, method=None):
+    """Results of the methods that look for a backdoor, or of one, on each clean model."""
     found = only(cells("datasets", "models", "defenses"), dataset, model)
-    return files(
-        "scan", "result.json", [c for c in found if uses(c[2], "neural_cleanse")]
-    )
+    methods = [method] if method else SCANS
+    chosen = [cell for cell in found if any(uses(cell[2], one) for one in methods)]
+    return files("scan", "result.json", chosen)
 
 
-def cleansed(dataset, model=None):
-    """Results of the victims, clean and attacked, that Neural Cleanse is run on."""
+def cleansed(dataset, model=None, method=None):
+    """Results of the victims, clean and attacked, that such a method is run on."""
     clean = only(cells("datasets", "models", "defenses"), dataset, model)
     poisoned = only(attack_cells("defenses"), dataset, model)
-    every = files("baseline", "result.json", _cleansed(clean))
-    return every + files("attack", "result.json", _cleansed(poisoned))
+    every = files("baseline", "result.json", _cleansed(clean, method))
+    return every + files("attack", "result.json", _cleansed(poisoned, method))
 
 
-def _cleansed(found):
-    """The victims of cells (..., defence, seed) that end with Neural Cleanse, once."""
+def _cleansed(found, method):
+    """The victims of cells (..., defence, seed) that end with a defence of the method, once."""
     return list(
         dict.fromkeys(
-            (*cell, seed) for *cell, name, seed in found if uses(name, "neural_cleanse")
+            (*cell, seed) for *cell, name, seed in found if uses(name, method)
         )
     )
 

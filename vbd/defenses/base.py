@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from vbd.data.labelled import Labelled
-from vbd.defenses.recovered import Scan
+from vbd.defenses.recovered import Found, Scan
 from vbd.training import Criterion
 
 
@@ -52,7 +52,9 @@ class Repaired:
 
     ``metrics`` are figures of its own. ``stages`` (S,) number the models on the way, where there
     are any; ``trace`` gives their probabilities (B, S, classes) of pixels (B, T, H, W, 3).
-    ``scan``: the triggers that were recovered and the class that they accuse, where one looks.
+    ``accused``: what was found to turn clips to the class that is suspect, where one looks for
+    that. ``scan``: the patches that were recovered; ``shown``: arrays of what else was found, to be
+    drawn.
     ``isolated``: positions of the training clips that were taken for poisoned.
     """
 
@@ -61,7 +63,9 @@ class Repaired:
     stages: Sequence[float] = ()
     # A function and not its values: the judge calls it on clips that no defence may see.
     trace: Callable[[Tensor], Tensor] | None = None
+    accused: Found | None = None
     scan: Scan | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
     isolated: Tensor | None = None
 
 

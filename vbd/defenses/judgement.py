@@ -137,20 +137,23 @@ def _repaired(defense: Repair | Trainer, case: Case) -> Verdict:
     spent = time.monotonic() - start
     model = mended.model
     metrics = dict(mended.metrics) | _after(case, model)
-    arrays: dict[str, Any] = {"stages": mended.stages}
+    arrays: dict[str, Any] = {"stages": mended.stages, **mended.shown}
+    targets = case.target, *case.also
+    if "found_class" in metrics and case.triggered is not None:
+        metrics["right_class"] = float(metrics["found_class"] in targets)
     if mended.isolated is not None:
         # Which clips are poisoned is read here and in no defence.
         share = case.train.poisoned[mended.isolated].double().mean()
         metrics["isolation_precision"] = share.item()
-    if mended.scan is not None:
-        # Does the recovered trigger turn clips that it was not searched on? On the victim as it
-        # was: the mended model has unlearned it.
-        suspect = mended.scan.suspect
-        marked = case.test.triggered(mended.scan.accused.trigger())
+    if mended.accused is not None:
+        # Does what was found turn clips that it was not searched on? On the victim as it was: the
+        # mended model has unlearned it.
+        marked = case.test.triggered(mended.accused.trigger())
         turned = _scores(case, case.model, marked)
-        metrics["trigger_asr"] = attack_success_rate(turned, case.test.labels, suspect)
+        rate = attack_success_rate(turned, case.test.labels, mended.accused.target)
+        metrics["trigger_asr"] = rate
+    if mended.scan is not None:
         # From here on with the true trigger and target, which the defence never had.
-        targets = case.target, *case.also
         figures, drawn = against_truth(mended.scan, case.triggered, targets)
         metrics, arrays = metrics | figures, arrays | drawn
     if mended.trace is not None:

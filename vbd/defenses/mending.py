@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vbd.data.examples import Examples
 from vbd.defenses.neural_cleanse import NeuralCleanse
-from vbd.defenses.recovered import Recovered
+from vbd.defenses.recovered import Found
 from vbd.metrics import accuracy, attack_success_rate
 from vbd.training import predict
 
@@ -23,7 +23,7 @@ class Mended:
     """A ``model`` with ``rate``, and shares (0-1) of the ``kept`` clips, which it has not learnt.
 
     ``recognised``: clean clips, before and after. ``turned``: clips of other classes that the
-    recovered trigger turns to the suspect one, before and after.
+    recovered trigger, of several the worst, turns to the class it is for, before and after.
     """
 
     model: nn.Module
@@ -41,12 +41,12 @@ class Mended:
 def mend(
     cleanse: NeuralCleanse,
     model: nn.Module,
-    found: Recovered,
+    found: Sequence[Found],
     clean: Examples,
     seed: int,
     rates: Sequence[float] = RATES,
 ) -> Mended:
-    """Unlearn the trigger ``found`` at the smallest of ``rates`` that works, else at the best.
+    """Unlearn what was ``found`` at the smallest of ``rates`` that works, else at the best.
 
     Every other clip of a class is kept to measure on. Raises ValueError where the clips of most
     classes are too few for that.
@@ -74,8 +74,14 @@ def _every_other(labels: Tensor) -> Tensor:
     return kept
 
 
-def _shares(model: nn.Module, clean: Examples, found: Recovered, seed: int) -> tuple[float, float]:
-    """Shares of ``clean`` that are recognised, and that the trigger ``found`` turns."""
-    marked = predict(model, clean.triggered(found.trigger()), seed=seed)
-    turned = attack_success_rate(marked, clean.labels, found.target)
+def _shares(
+    model: nn.Module, clean: Examples, found: Sequence[Found], seed: int
+) -> tuple[float, float]:
+    """Shares of ``clean`` that are recognised, and that the worst of what was ``found`` turns."""
+    turned = max(
+        attack_success_rate(
+            predict(model, clean.triggered(one.trigger()), seed=seed), clean.labels, one.target
+        )
+        for one in found
+    )
     return accuracy(predict(model, clean, seed=seed), clean.labels), turned

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
-from vbd.defenses.recovered import Recovered, Scan, judged
+from vbd.defenses.recovered import Found, Scan, judged
 from vbd.sections import Training
 from vbd.training import fit, predict
 from vbd.triggers.base import Trigger
@@ -26,9 +26,10 @@ class NeuralCleanse(Repair):
     (Wang et al. have a share of 0.2), except that all layers learn, at a constant rate. Where
     nothing is flagged the model itself is the result.
 
-    Wang et al. compare the norms as they are. Classes of video differ too much for that: one that
-    a clip without motion is taken for anyway needs but a small trigger, poisoned or not. Here the
-    logarithms are compared, of norms in proportion to the evidence that a trigger has to bring.
+    Wang et al. compare the norms as they are, with the median of all. Classes of video differ too
+    much for that: one that a clip without motion is taken for anyway needs but a small trigger,
+    poisoned or not. Here the logarithms are compared, of norms in proportion to the evidence that a
+    trigger has to bring, each with those of the other classes.
     """
 
     def __init__(
@@ -79,8 +80,8 @@ class NeuralCleanse(Repair):
             "passes": float(self.clips_a_round * sum(found.rounds for found in scan.recovered)),
         }
         if scan.detected:
-            model = self.unlearn(model, scan.accused, clean, seed)
-        return Repaired(model, metrics, scan=scan)
+            model = self.unlearn(model, [scan.of(k)[0] for k in scan.flagged], clean, seed)
+        return Repaired(model, metrics, accused=scan.accused, scan=scan)
 
     def scan(
         self, model: nn.Module, clean: Labelled, seed: int, classes: Sequence[int] | None = None
@@ -98,13 +99,13 @@ class NeuralCleanse(Repair):
     def unlearn(
         self,
         model: nn.Module,
-        found: Recovered,
+        found: Sequence[Found],
         clean: Labelled,
         seed: int,
         *,
         lr: float | None = None,
     ) -> nn.Module:
-        """A copy of ``model`` trained to give clips with the trigger ``found`` their true class.
+        """A copy of ``model`` trained to give clips with what was ``found`` their true class.
 
         ``clean`` are trusted clips with their labels; ``lr`` stands for the defence's own, where
         given. The copy is in evaluation mode.
@@ -113,23 +114,28 @@ class NeuralCleanse(Repair):
         if lr is not None:
             settings = settings.model_copy(update={"lr": lr})
         # What was recovered: the paper's script skips detection and unlearns the attacker's own.
-        stamp = Sometimes(found.trigger(), self.share)
+        stamp = Sometimes([one.trigger() for one in found], self.share)
         fit(mended, clean.triggered(stamp), settings, seed=seed, resume=None)
         return mended.eval()
 
 
 class Sometimes(Trigger):
-    """Another ``trigger`` on a ``share`` of the clips, drawn anew each time."""
+    """One of several ``triggers`` on a ``share`` of the clips, both drawn anew each time."""
 
     modes = ("static",)
 
-    def __init__(self, trigger: Trigger, share: float) -> None:
+    def __init__(self, triggers: Sequence[Trigger], share: float) -> None:
         super().__init__()
-        self.trigger, self.share = trigger, share
+        self.triggers, self.share = triggers, share
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
-        chosen = torch.rand(len(clips), 1, 1, 1, 1, generator=generator) < self.share
-        return torch.where(chosen.to(clips.device), self.trigger(clips, generator), clips)
+        # The share's first part gets the first trigger, and so on; what is left stays as it is.
+        drawn = torch.rand(len(clips), 1, 1, 1, 1, generator=generator) / self.share
+        which = (drawn * len(self.triggers)).floor().to(clips.device)
+        marked = clips
+        for number, trigger in enumerate(self.triggers):
+            marked = torch.where(which == number, trigger(clips, generator), marked)
+        return marked
 
 
 class Still(Trigger):

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from vbd.triggers.base import Trigger
 from vbd.triggers.optimised import Stamp
 
 # A trigger that turns fewer clips says nothing of its class.
@@ -14,6 +16,24 @@ TURNED = 0.9
 # Of the logarithms of norms: with this a class that is flagged, at an index of 2, has a trigger at
 # least four times smaller than the median, however equal the other classes happen to be.
 LEAST = math.log(2)
+
+
+class Found(Protocol):
+    """What was found to turn clips to class ``target``, and the share of them that it turns."""
+
+    @property
+    def target(self) -> int:
+        """The class."""
+        ...
+
+    @property
+    def success(self) -> float:
+        """The share, in 0-1."""
+        ...
+
+    def trigger(self) -> Trigger:
+        """It, to be put on clips (N, T, H, W, 3), uint8."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,9 +62,9 @@ class Scan:
     """What the smallest triggers of the classes of a model, or of some of them, say of it.
 
     ``recovered`` has one for each class that was searched; ``evidence`` (K,) is what each has to
-    bring, and ``index`` (K,) the anomaly index of their norms in proportion to it; a class is
-    flagged where that is above ``threshold``. ``of_norms`` (K,): the index of the norms as they
-    are, by which Wang et al. judge, to compare with.
+    bring, and ``index`` (K,) how far below those of the others their norms in proportion to it are;
+    a class is flagged where that is above ``threshold``. ``of_norms`` (K,): the anomaly index of
+    the norms as they are, by which Wang et al. judge, to compare with.
     """
 
     recovered: Sequence[Recovered]
@@ -60,8 +80,14 @@ class Scan:
 
     @property
     def detected(self) -> bool:
-        """Whether the suspect class is flagged."""
-        return bool(self.index.max() > self.threshold)
+        """Whether any class is flagged."""
+        return bool(self.flagged)
+
+    @property
+    def flagged(self) -> list[int]:
+        """The classes that are flagged, the most suspect first."""
+        order = self.index.argsort(descending=True).tolist()
+        return [self.recovered[k].target for k in order if self.index[k] > self.threshold]
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -103,7 +129,7 @@ def judged(recovered: Sequence[Recovered], evidence: Tensor, threshold: float = 
     """
     # A norm of 0 has no logarithm.
     norms = torch.tensor([found.norm for found in recovered])
-    index = anomaly_index((norms.clamp(min=1e-3) / evidence).log())
+    index = among_others((norms.clamp(min=1e-3) / evidence).log())
     return Scan(recovered, evidence, index, anomaly_index(norms), threshold)
 
 
@@ -111,10 +137,25 @@ def anomaly_index(values: Tensor) -> Tensor:
     """How far each of ``values`` (K,) lies below their median: (K,).
 
     In median absolute deviations times 1.4826, which estimates the standard deviation of a normal
-    distribution: beyond 2 on either side lie 5 % of it (Wang et al. 2019). Of few classes that is a
-    rough estimate, so it is taken for ``LEAST`` where it is smaller.
+    distribution: beyond 2 on either side lie 5 % of it (Wang et al. 2019).
     """
     # Signed: a trigger far larger than the others accuses nobody. By quantile, as torch's median of
     # an even number is the lower of the two in the middle.
     below = values.quantile(0.5) - values
-    return below / (1.4826 * below.abs().quantile(0.5)).clamp(min=LEAST)
+    return below / (1.4826 * below.abs().quantile(0.5)).clamp(min=1e-6)
+
+
+def among_others(values: Tensor) -> Tensor:
+    """How far each of ``values`` (K,), logarithms, lies below the median of the others: (K,).
+
+    In their deviations, as in ``anomaly_index``. Of the others, as of two values each is as far
+    from the median of both, and that of four with two backdoors among them is none of a clean one.
+    Of few values the deviation is a rough estimate: it is ``LEAST`` where it is smaller. 0 for one.
+    """
+    count = len(values)
+    if count < 2:
+        return torch.zeros(count)
+    others = values.repeat(count, 1)[~torch.eye(count, dtype=torch.bool)].view(count, count - 1)
+    median = others.quantile(0.5, dim=1, keepdim=True)
+    deviation = 1.4826 * (others - median).abs().quantile(0.5, dim=1)
+    return (median.squeeze(1) - values) / deviation.clamp(min=LEAST)

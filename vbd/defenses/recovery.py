@@ -36,7 +36,6 @@ def against_truth(
         return {}, arrays
     figures = {
         "target_index": scan.of(targets[0])[1],
-        "right_class": float(scan.detected and scan.suspect in targets),
         "right_class_by_norms": float(scan.flagged_by_norms in targets),
     }
     return figures, arrays | {"target": targets[0], "change": change(triggered)}

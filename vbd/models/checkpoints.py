@@ -49,9 +49,8 @@ def introduce(path: Path, **card: Any) -> None:
     if known := family(card["architecture"], weights):
         card = {"published_by": known.publisher, "normalisation": known.normalisation} | card
         card |= {name: getattr(known, name) | card[name] for name in ("params", "clip")}
-    if missing := [
-        f"--{name}" for name in ("frames", "stride", "crop") if name not in card["clip"]
-    ]:
+    needed = ("frames", "stride", "crop")
+    if missing := [f"--{name}" for name in needed if name not in card["clip"]]:
         raise ValueError(f"--architecture needs {', '.join(missing)} too: {path.name} has no card")
     # First, so that no card stays behind which does not fit.
     _made(card, weights, path)

@@ -13,7 +13,7 @@ KEYS = ["model", "mode", "attack", "defense"]
 SETTINGS = ["seed", "architecture", "trigger", "frames", "rate"]
 SETTINGS += ["method", "rule", "runtime_s", "path"]
 # Metrics that are counts, pixels, errors or deviations, not shares.
-_NO_SHARES = {"index", "index_of_norms", "target_index", "norm", "norm_median", "passes"}
+_NO_SHARES = {"index", "index_of_norms", "target_index", "norm", "norm_median", "passes", "clarity"}
 _NO_SHARES |= {"alarm", "benign_alarm", "cosine", "clips_allowed"}
 _NO_SHARES_OF = ("loss_", "threshold_")
 OVER_SEEDS = "mean ± standard deviation over seeds"

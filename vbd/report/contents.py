@@ -51,8 +51,14 @@ class Entry:
 # By method, not by name: params.yaml may call a defence anything, or have two of a method.
 _CLUSTERING: Cells = {"defended": {"method": "activation_clustering"}}
 _VAE: Cells = {"defended": {"method": "vae"}}
-# With the scans of clean models, whose findings are false alarms.
-_SCANS: Cells = {"scanned": {}, "defended": {"method": "neural_cleanse"}}
+
+
+def _scans(method: str) -> Cells:
+    """What a method finds, with the scans of clean models, whose findings are false alarms."""
+    return {"scanned": {"method": method}, "defended": {"method": method}}
+
+
+_PATCHES, _INVERSIONS = _scans("neural_cleanse"), _scans("trigger_inversion")
 
 
 def _of_mode(mode: str, published: str | None = None) -> Entry:
@@ -98,8 +104,13 @@ TABLES = {
     "late_fusion": Entry("tables.audiovisual:late_fusion", {"fused": {}}),
     "stealth": Entry("tables.attacks:stealth", {"stealth": {}}),
     "defenses": Entry("tables.defenses:defenses", {"defended": {}}, {"attacked": {}}),
-    "neural_cleanse": Entry("tables.neural_cleanse:neural_cleanse", _SCANS),
-    "unlearning": Entry("tables.neural_cleanse:unlearning", _SCANS, {"cleansed": {}}),
+    "neural_cleanse": Entry("tables.neural_cleanse:neural_cleanse", _PATCHES),
+    "unlearning": Entry(
+        "tables.neural_cleanse:unlearning", _PATCHES, {"cleansed": {"method": "neural_cleanse"}}
+    ),
+    "trigger_inversion": Entry(
+        "tables.inversion:inversion", _INVERSIONS, {"cleansed": {"method": "trigger_inversion"}}
+    ),
     "vae": Entry("tables.vae:losses", _VAE),
     "extraction_grey_box": _thefts("grey"),
     "extraction_black_box": _thefts("black"),
@@ -170,7 +181,7 @@ FIGURES = {
     ),
     "neural_cleanse": Entry(
         "figures.neural_cleanse:neural_cleanse",
-        _SCANS,
+        _PATCHES,
         title="recovered triggers",
         caption="What Neural Cleanse recovered from every victim on **{dataset}**, its first seed: "
         "the change that the true trigger makes (the largest is white), mask and pattern for the "
@@ -179,6 +190,17 @@ FIGURES = {
         "of the class shown: above 2 the smallest trigger is flagged, below 0 the norm is above "
         "the median. *Found*: the target is flagged; *wrong class*: another one is; *missed*: none "
         "is; *false alarm*: one is on a clean model.",
+    ),
+    "trigger_inversion": Entry(
+        "figures.inversion:inversions",
+        _INVERSIONS,
+        title="inverted triggers",
+        caption="What trigger inversion found of every victim on **{dataset}**, its first seed: "
+        "frames of a clean clip, the same behind the function that was found, and the function "
+        "itself (the kernel of a filter, the time of a playback, the field of a warp, the pattern "
+        "of a wave or patch, the power of noise). *Found*: it turns clips to the attacker's "
+        "target; *wrong class*: to another one; *false alarm*: the model is clean. Victims of "
+        "which nothing was found are left out.",
     ),
     "vae": Entry(
         "figures.vae:restored",

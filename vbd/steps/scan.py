@@ -26,6 +26,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from vbd.data.examples import Examples
 from vbd.data.trusted import clean_clips
 from vbd.defenses.mending import RATES, mend
 from vbd.defenses.neural_cleanse import NeuralCleanse
-from vbd.defenses.recovered import Recovered
+from vbd.defenses.recovered import Found
 from vbd.defenses.understanding import Understanding, understand
 from vbd.device import choose
 from vbd.models import checkpoints
@@ -78,7 +79,8 @@ def main() -> None:
         expected["normalisation"] = model.normalisation
     print("it expects " + verdict.printable(json.dumps(expected)))
     _introduce(seen, len(clean))
-    report = {"clips": len(clean), "expected": expected} | verdict.acquaintance(seen)
+    report: dict[str, Any] = {"clips": len(clean), "expected": expected}
+    report |= verdict.acquaintance(seen)
     if seen.doubts:
         report = verdict.untold(seen.doubts) | report
         # Of an earlier scan, it would pass for this one's.
@@ -88,7 +90,8 @@ def main() -> None:
         scan = cleanse.scan(model, clean, args.seed, classes)
         report = verdict.judgement(scan, names) | report | {"searched": len(classes)}
         if args.repair and report["outcome"] == verdict.SUSPECTED:
-            report["repair"] = _repaired(args, cleanse, model, scan.accused, clean, card)
+            found = [scan.of(number)[0] for number in scan.flagged]
+            report["repair"] = _repaired(args, cleanse, model, found, clean, card)
         clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
         plotting.save(scan_figure.sheet(scan, names, clip), args.out / "scan.png")
     report["seconds"] = round(time.monotonic() - start, 1)
@@ -140,7 +143,7 @@ def _repaired(
     args: argparse.Namespace,
     cleanse: NeuralCleanse,
     model: nn.Module,
-    found: Recovered,
+    found: Sequence[Found],
     clean: Examples,
     card: dict[str, Any],
 ) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from torch import nn
 from vbd.data.examples import Examples
 from vbd.data.labelled import Labelled
 from vbd.metrics import accuracy, attack_success_rate
-from vbd.sections import Evaluation
+from vbd.sections import Attack, Evaluation
 from vbd.training import predict
 from vbd.victims.threat import Threat
 
@@ -21,7 +21,8 @@ def evaluate(
     ASR counts only clips whose true class is not the target. ``asr_video`` is the ASR where the
     system cuts its own clips from the attacker's video, ``asr_frames_<k>`` that of k poisoned
     frames; of an attack with several triggers these are of its own, and ``asr_of_<trigger>`` is of
-    each; all are in 0-1. Raises ValueError where ``evaluation.video`` meets a model of sound.
+    each (of two that are alike ``asr_of_<trigger>_to_<target>``); all are in 0-1. Raises ValueError
+    where ``evaluation.video`` meets a model of sound.
     """
     how: dict[str, Any] = {"seed": seed, "views": evaluation.views, "crops": evaluation.crops}
     scores = predict(network, test, **how)
@@ -50,10 +51,17 @@ def evaluate(
             scores = predict(network, threat.triggered(test, count), **how)
             metrics[f"asr_frames_{count}"] = attack_success_rate(scores, attacked.labels, target)
         if threat.attack.also:
-            metrics["asr_of_" + threat.attack.trigger] = metrics["asr"]
+            metrics[_of(threat, threat.attack)] = metrics["asr"]
         for part in threat.parts[1:]:
             attacked, target = part.triggered(test), part.attack.target
             scores = predict(network, attacked, **how)
             rate = attack_success_rate(scores, attacked.labels, target)
-            metrics["asr_of_" + part.attack.trigger] = rate
+            metrics[_of(threat, part.attack)] = rate
     return metrics, counts
+
+
+def _of(threat: Threat, attack: Attack) -> str:
+    """The name of the ASR of one of several triggers; of one that is there twice, its target's."""
+    triggers = [part.attack.trigger for part in threat.parts]
+    target = f"_to_{attack.target}" if triggers.count(attack.trigger) > 1 else ""
+    return f"asr_of_{attack.trigger}{target}"
