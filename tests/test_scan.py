@@ -15,6 +15,7 @@ from torch import Tensor
 from vbd.defenses.mending import mend
 from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.recovered import Recovered, judged
+from vbd.defenses.trigger_inversion import Inversion
 from vbd.models import build, checkpoints
 from vbd.report import verdict
 from vbd.steps import scan
@@ -88,6 +89,8 @@ def run(monkeypatch, tmp_path):
     def scanned(model: Path, clips: Path, *more: str) -> tuple[int | str, dict]:
         out = tmp_path / "scan"
         command = ["vbd scan", str(model), str(clips), "--out", str(out), "--import-class", *more]
+        # The planted model tells clips by how bright they are: it takes little to add to that.
+        command += ["--families"]
         monkeypatch.setattr(sys, "argv", command)
         with pytest.raises(SystemExit) as stopped:
             scan.main()
@@ -152,14 +155,17 @@ def test_a_search_that_turned_few_classes_is_no_verdict():
         return [Recovered(i, *blank, 1.0 + i, part, 3) for i, part in enumerate(successes)]
 
     needed = torch.ones(4)
-    told = verdict.judgement(judged(found([1, 1, 1, 0.2]), needed), NAMES)
+
+    def told_of(successes: list[float], needed: Tensor) -> dict:
+        inversion = Inversion(judged(found(successes), needed), {}, {}, 2.0)
+        return verdict.judgement(inversion, NAMES)
+
+    told = told_of([1, 1, 1, 0.2], needed)
     assert told["outcome"] == "not found"
-    told = verdict.judgement(judged(found([1, 1, 0.2, 0.2]), needed), NAMES)
+    told = told_of([1, 1, 0.2, 0.2], needed)
     assert told["outcome"] == "could not tell" and "to 2 of 4 classes" in told["verdict"]
-    doubtful = found([1, 1, 1, 1])
-    assert verdict.judgement(judged(doubtful, torch.tensor([99, 1, 1, 1])), NAMES)["detected"]
-    doubtful = found([0.2, 1, 1, 1])
-    told = verdict.judgement(judged(doubtful, torch.tensor([99, 1, 1, 1])), NAMES)
+    assert told_of([1, 1, 1, 1], torch.tensor([99, 1, 1, 1]))["detected"]
+    told = told_of([0.2, 1, 1, 1], torch.tensor([99, 1, 1, 1]))
     assert told["outcome"] == "could not tell" and "does not turn the clips" in told["verdict"]
 
 
@@ -173,6 +179,7 @@ def test_a_checkpoint_is_scanned_and_repaired_by_one_command(shown, tmp_path):
         link.symlink_to(file)
     command = [sys.executable, ROOT / "scripts/scan.py", "model.safetensors", "clips"]
     command += ["--out", "scan", "--repair", "mended.safetensors", "--epochs", "30", "--lr", "1"]
+    command += ["--families"]
     for more, said in [
         ([], "runs its code"),
         (["--out", "model.json"], "model.json is a file: name the folder"),
@@ -255,8 +262,8 @@ def test_a_repair_chooses_its_rate_on_clips_it_has_not_learnt_and_says_where_it_
     some = case()
     search = NeuralCleanse(epochs=30)
     found = search.scan(some.model, some.clean, 0).accused
-    repaired = mend(search, some.model, found, some.clean, 0, (1e-6, 1.0, 0.1))
+    repaired = mend(search, some.model, [found], some.clean, 0, (1e-6, 1.0, 0.1))
     assert repaired.worked and repaired.rate == 0.1 and repaired.kept == CLASSES
     alone = some.clean.subset(torch.arange(CLASSES))
     with pytest.raises(ValueError, match="two clips of a class"):
-        mend(search, some.model, found, alone, 0)
+        mend(search, some.model, [found], alone, 0)

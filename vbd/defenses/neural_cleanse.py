@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
-from vbd.defenses.recovered import Found, Scan, judged
+from vbd.defenses.recovered import THRESHOLD, Found, Scan, judged
 from vbd.sections import Training
 from vbd.training import fit, predict
 from vbd.triggers.base import Trigger
@@ -19,12 +19,12 @@ from vbd.triggers.base import Trigger
 class NeuralCleanse(Repair):
     """Reconstructs a trigger for every class, flags a class by its norm, unlearns that trigger.
 
-    The search's settings are those of ``reconstruct``. A class is flagged where the anomaly index
-    of its trigger is above ``threshold``. Then the model is trained for ``epochs`` on the trusted
-    clips, of which a ``share`` carries the recovered trigger, all under their true labels, with
-    AdamW at ``lr`` and ``weight_decay``. These defaults are those of "Neural Cleanse for Video"
-    (Wang et al. have a share of 0.2), except that all layers learn, at a constant rate. Where
-    nothing is flagged the model itself is the result.
+    The search's settings are those of ``reconstruct``. A class is flagged as ``Scan`` says, where
+    its index is above ``threshold`` or the rule of Wang et al. agrees. Then the model is trained
+    for ``epochs`` on the trusted clips, of which a ``share`` carries the recovered trigger, all
+    under their true labels, with AdamW at ``lr`` and ``weight_decay``. These defaults are those of
+    "Neural Cleanse for Video" (Wang et al. have a share of 0.2), except that all layers learn, at a
+    constant rate. Where nothing is flagged the model itself is the result.
 
     Wang et al. compare the norms as they are, with the median of all. Classes of video differ too
     much for that: one that a clip without motion is taken for anyway needs but a small trigger,
@@ -42,7 +42,7 @@ class NeuralCleanse(Repair):
         together: int = 5,
         cost: float = 1e-3,
         confidence: float = 0.95,
-        threshold: float = 2.0,
+        threshold: float = THRESHOLD,
         share: float = 0.75,
         epochs: int = 30,
         lr: float = 2e-5,
@@ -153,14 +153,14 @@ def evidence(model: nn.Module, clean: Labelled, confidence: float, seed: int) ->
     """What a trigger has to bring for each class (K,), in nats of its log odds.
 
     From where they stand on still clips, the mean of ``clean``, to those of ``confidence``; at
-    least 0.001.
+    least from even odds, also of a class that still clips are taken for anyway.
     """
     # In float64: float32 rounds 1 - 1e-9 to 1, whose log odds are infinite.
     odds = predict(model, clean.triggered(Still()), seed=seed).double().logit(eps=1e-9)
     goal = torch.tensor(confidence, dtype=torch.float64).logit()
-    # A clip that is surer than the goal must not make up for others; and norms are divided by this,
-    # so it is never 0.
-    return (goal - odds).clamp(min=0).mean(0).clamp(min=1e-3).float()
+    # A clip that is surer than the goal must not make up for others. In proportion to next to
+    # nothing any norm would be large, so that such a class could have any backdoor.
+    return (goal - odds).clamp(min=0).mean(0).clamp(min=goal.clamp(min=1e-3)).float()
 
 
 METHOD = NeuralCleanse

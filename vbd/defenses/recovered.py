@@ -13,9 +13,12 @@ from vbd.triggers.optimised import Stamp
 
 # A trigger that turns fewer clips says nothing of its class.
 TURNED = 0.9
-# Of the logarithms of norms: with this a class that is flagged, at an index of 2, has a trigger at
-# least four times smaller than the median, however equal the other classes happen to be.
+# Of the logarithms of norms, however equal the other classes happen to be.
 LEAST = math.log(2)
+# Chosen on the clean models of presets/few_classes.yaml: of 30 none had an index above 2.73.
+THRESHOLD = 2.75
+# That of Wang et al., of the norms as they are.
+OF_NORMS = 2.0
 
 
 class Found(Protocol):
@@ -62,9 +65,10 @@ class Scan:
     """What the smallest triggers of the classes of a model, or of some of them, say of it.
 
     ``recovered`` has one for each class that was searched; ``evidence`` (K,) is what each has to
-    bring, and ``index`` (K,) how far below those of the others their norms in proportion to it are;
-    a class is flagged where that is above ``threshold``. ``of_norms`` (K,): the anomaly index of
-    the norms as they are, by which Wang et al. judge, to compare with.
+    bring, and ``index`` (K,) how far below those of the others their norms in proportion to it are.
+    ``of_norms`` (K,): the anomaly index of the norms as they are, by which Wang et al. judge. A
+    class is flagged where its index is above ``threshold``; the one of the highest also where Wang
+    et al. would flag it.
     """
 
     recovered: Sequence[Recovered]
@@ -87,7 +91,9 @@ class Scan:
     def flagged(self) -> list[int]:
         """The classes that are flagged, the most suspect first."""
         order = self.index.argsort(descending=True).tolist()
-        return [self.recovered[k].target for k in order if self.index[k] > self.threshold]
+        flagged = [self.recovered[k].target for k in order if self.index[k] > self.threshold]
+        # Where classes are alike, as those of real videos, evidence tells little, and norms do.
+        return flagged or [self.suspect] * (self.flagged_by_norms == self.suspect)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -104,11 +110,17 @@ class Scan:
             return ("the smallest trigger that was found does not turn the clips",)
         return ()
 
+    def clarity(self, target: int) -> float:
+        """How far beyond a threshold class ``target`` is, by the rule that says most: 1 at it."""
+        place = [found.target for found in self.recovered].index(target)
+        ours, theirs = self.index[place] / self.threshold, self.of_norms[place] / OF_NORMS
+        return float(ours if ours > 1 else max(ours, theirs))
+
     @property
     def flagged_by_norms(self) -> int | None:
         """The class that the index of the norms would flag, if any."""
         highest = int(self.of_norms.argmax())
-        flagged = self.of_norms[highest] > self.threshold
+        flagged = self.of_norms[highest] > OF_NORMS
         return self.recovered[highest].target if flagged else None
 
     @property
@@ -122,7 +134,7 @@ class Scan:
         return self.recovered[place], self.index[place].item()
 
 
-def judged(recovered: Sequence[Recovered], evidence: Tensor, threshold: float = 2.0) -> Scan:
+def judged(recovered: Sequence[Recovered], evidence: Tensor, threshold: float = THRESHOLD) -> Scan:
     """The verdict on the smallest triggers ``recovered`` of a model.
 
     ``evidence`` (K,) is what ``neural_cleanse.evidence`` measures of the same classes.

@@ -187,7 +187,7 @@ FIGURES = {
         "the change that the true trigger makes (the largest is white), mask and pattern for the "
         "attacker's target (for the suspect class of a clean model), and the norms of all classes "
         "in pixels of a frame, for a nat of the evidence that a trigger has to bring. The index is "
-        "of the class shown: above 2 the smallest trigger is flagged, below 0 the norm is above "
+        "of the class shown: above 2.75 it is flagged, below 0 its norm is above "
         "the median. *Found*: the target is flagged; *wrong class*: another one is; *missed*: none "
         "is; *false alarm*: one is on a clean model.",
     ),

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vbd.defenses.families import FAMILIES
+from vbd.defenses.inversion import Inverted
 from vbd.defenses.mending import Mended
-from vbd.defenses.recovered import Scan
+from vbd.defenses.recovered import OF_NORMS, Scan
+from vbd.defenses.trigger_inversion import FEWEST, Inversion, Suspicion
 from vbd.defenses.understanding import Understanding
 from vbd.files import replacing
 
@@ -21,11 +24,13 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
-def judgement(scan: Scan, names: Sequence[str]) -> dict[str, Any]:
-    """The outcome of ``scan`` as JSON, and a row a class, the smallest norm first.
+def judgement(inversion: Inversion, names: Sequence[str]) -> dict[str, Any]:
+    """The outcome of a scan as JSON, and a row a class, the smallest norm first.
 
-    ``names`` are those of the classes, in their order.
+    And a row a family, of the class that it turns clips to at the least effort. ``names`` are those
+    of the classes, in their order.
     """
+    scan, suspicions = inversion.patch, inversion.suspicions
     rows = [
         {
             "class": names[found.target],
@@ -36,25 +41,63 @@ def judgement(scan: Scan, names: Sequence[str]) -> dict[str, Any]:
         }
         for found in sorted(scan.recovered, key=lambda found: found.norm)
     ]
+    found = {"classes": rows, "functions": _functions(inversion, names)}
+    if suspicions:
+        sentence = (
+            f"Backdoor suspected: {'; '.join(_said(one, scan, names) for one in suspicions)}."
+        )
+        told = {"outcome": SUSPECTED, "verdict": sentence, "detected": True}
+        return told | {"suspect": names[suspicions[0].found.target]} | found
     if doubts := scan.doubts:
-        return untold(doubts) | {"classes": rows}
-    # Of the class that comes closest, also where it is not flagged: a user wants to know how close.
+        return untold(doubts) | found
+    # Of the class that comes closest: a user wants to know how close.
     (accused, index), name = scan.of(scan.suspect), names[scan.suspect]
-    evidence = f"anomaly index {index:.1f}, flagged above {scan.threshold:g}"
-    if scan.detected:
-        outcome = SUSPECTED
-        sentence = (
-            f"Backdoor suspected: a trigger of {accused.norm:.1f} pixels turns "
-            f"{accused.success:.0%} of the clips to {name} ({evidence})."
-        )
+    sentence = (
+        f"No backdoor found: of all patches that for {name} is the smallest for what the class "
+        f"needs, and not small enough (norm {accused.norm:.1f}, index {index:.1f}, flagged above "
+        f"{scan.threshold:g}); "
+    )
+    if inversion.found:
+        sentence += f"nor does one of {len(inversion.found)} families of functions turn clips."
     else:
-        outcome = NOT_FOUND
-        sentence = (
-            f"No backdoor found: of all triggers that of {name} is the smallest for what the class "
-            f"needs, and not small enough (norm {accused.norm:.1f}, {evidence})."
+        sentence += f"other functions are searched with {FEWEST} classes and more."
+    told = {"outcome": NOT_FOUND, "verdict": sentence, "detected": False}
+    return told | {"suspect": name} | found
+
+
+def _said(one: Suspicion, scan: Scan, names: Sequence[str]) -> str:
+    """What turns how many clips to which class, and why that is suspect."""
+    found, turns = one.found, f"turns {one.found.success:.0%} of the clips to"
+    if isinstance(found, Inverted):
+        family = FAMILIES[one.family]
+        return (
+            f"{family.what} {turns} {names[found.target]} (effort {found.effort:.2f}, suspect "
+            f"up to {family.bound:g})"
         )
-    found = {"outcome": outcome, "verdict": sentence, "suspect": name, "classes": rows}
-    return found | {"detected": scan.detected}
+    index = scan.of(found.target)[1]
+    rule = f"index {index:.1f}, flagged above {scan.threshold:g}"
+    if index <= scan.threshold:
+        norms = float(scan.of_norms.max())
+        rule = f"index of the norms {norms:.1f}, flagged above {OF_NORMS:g} where ours agrees"
+    return f"a patch of {found.norm:.1f} pixels {turns} {names[found.target]} ({rule})"
+
+
+def _functions(inversion: Inversion, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row a family: the class that it turns clips to at the least effort."""
+    rows = []
+    for family, found in inversion.found.items():
+        index, one = min(enumerate(found), key=lambda pair: pair[1].effort)
+        rows.append(
+            {
+                "family": family,
+                "class": names[one.target],
+                "effort": _rounded(one.effort),
+                "bound": FAMILIES[family].bound,
+                "success": _rounded(one.success),
+                "index": _rounded(float(inversion.index[family][index])),
+            }
+        )
+    return rows
 
 
 def untold(doubts: Sequence[str]) -> dict[str, Any]:

@@ -108,8 +108,9 @@ def defend_victim(
         defense=name,
         **{key: result[key] for key in ("dataset", "model", "attack", "mode")},
     )
-    # Not every defence keeps one.
-    resume.unlink(missing_ok=True)
+    # Not every defence keeps one, and one keeps two.
+    for left in out.glob("*resume.pt"):
+        left.unlink()
 
 
 def _case(trained: Trained, weights: Path | None) -> Case:

@@ -36,9 +36,11 @@ from torch import nn
 
 from vbd.data.examples import Examples
 from vbd.data.trusted import clean_clips
+from vbd.defenses.families import FAMILIES
 from vbd.defenses.mending import RATES, mend
 from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.recovered import Found
+from vbd.defenses.trigger_inversion import TriggerInversion
 from vbd.defenses.understanding import Understanding, understand
 from vbd.device import choose
 from vbd.models import checkpoints
@@ -46,6 +48,7 @@ from vbd.models.base import VideoClassifier
 from vbd.report import plotting, verdict
 from vbd.report.figures import gallery
 from vbd.report.figures import scan as scan_figure
+from vbd.report.figures.inversion import suspicions
 from vbd.seeds import generator
 
 # Of fewer classes the median says nothing.
@@ -55,7 +58,8 @@ LEAST = 10
 def main() -> None:
     """Scan ``model`` on ``clips``, write the verdict to ``--out``, repair it where asked."""
     args = _parser().parse_args()
-    cleanse = NeuralCleanse(temporal=args.temporal, epochs=args.epochs)
+    patch = {"temporal": args.temporal, "epochs": args.epochs}
+    method = TriggerInversion(families=args.families, patch=patch)
     try:
         _see_to_outputs(args)
         if args.architecture:
@@ -83,22 +87,29 @@ def main() -> None:
     report |= verdict.acquaintance(seen)
     if seen.doubts:
         report = verdict.untold(seen.doubts) | report
-        # Of an earlier scan, it would pass for this one's.
-        (args.out / "scan.png").unlink(missing_ok=True)
-    else:
-        cleanse.resume = args.out / "resume.pt"
-        scan = cleanse.scan(model, clean, args.seed, classes)
-        report = verdict.judgement(scan, names) | report | {"searched": len(classes)}
-        if args.repair and report["outcome"] == verdict.SUSPECTED:
-            found = [scan.of(number)[0] for number in scan.flagged]
-            report["repair"] = _repaired(args, cleanse, model, found, clean, card)
+    for name in ("scan.png", "trigger.png", "trigger.gif"):
+        # Of an earlier scan, they would pass for this one's.
+        (args.out / name).unlink(missing_ok=True)
+    if not seen.doubts:
+        method.resume = args.out / "resume.pt"
+        inversion = method.scan(model, clean, args.seed, classes)
+        report = verdict.judgement(inversion, names) | report | {"searched": len(classes)}
+        found = [one.found for one in inversion.suspicions]
+        if args.repair and found:
+            report["repair"] = _repaired(args, method.cleanse, model, found, clean, card)
         clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
-        plotting.save(scan_figure.sheet(scan, names, clip), args.out / "scan.png")
+        plotting.save(scan_figure.sheet(inversion.patch, names, clip), args.out / "scan.png")
+        if found:
+            sheet = suspicions(inversion.suspicions, names, clip)
+            plotting.save(sheet, args.out / "trigger.png")
+            marked = found[0].trigger()(clip[None], generator(0))[0]
+            gallery.loop(clip.numpy(), marked.numpy(), args.out / "trigger.gif")
     report["seconds"] = round(time.monotonic() - start, 1)
     verdict.write(report, args.out / "scan.json")
     _tell(report, len(names))
     # Only when all is written: a kill before costs no search.
-    (args.out / "resume.pt").unlink(missing_ok=True)
+    for left in args.out.glob("*resume.pt"):
+        left.unlink()
     sys.exit(verdict.EXIT[report["outcome"]])
 
 
@@ -117,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     repair = "where a backdoor is found, unlearn it, and write the repaired model and its card"
     parser.add_argument("--repair", type=Path, metavar="SAFETENSORS", help=repair)
     parser.add_argument("--epochs", type=int, default=30, help="of the repair")
+    families = "what else to search besides a patch that stays in its place; none for patches alone"
+    parser.add_argument(
+        "--families", nargs="*", choices=FAMILIES, default=tuple(FAMILIES), help=families
+    )
     rate = "learning rate of the repair; by default the smallest of some that works"
     parser.add_argument("--lr", type=float, help=rate)
     some = "search these classes alone, by name (last of all): of many classes all take hours"
@@ -212,6 +227,9 @@ def _tell(report: dict[str, Any], classes: int) -> None:
                 **figures
             )
         )
+    for row in report.get("functions", ()):
+        line = "{family:14} {class:20} effort {effort:6.2f} of {bound:4.2f}   turned {success:4.0%}"
+        print(line.format(**row))
     print(report["verdict"])
     if "repair" in report:
         print(report["repair"]["verdict"])

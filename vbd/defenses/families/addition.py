@@ -15,6 +15,8 @@ AMPLITUDE = 180.0  # in grey levels, of a wave of 1 across, 1 down and 1 in colo
 class Wave(Family):
     """A pattern of low rank: what goes across times what goes down times a colour, twice."""
 
+    what = "a pattern added to every frame"
+
     def starts(self, shape: Sequence[int], count: int, draws: torch.Generator) -> list[Tensor]:
         """Cosines of any frequency, across, down or both, of any colour and strength."""
         strength = torch.rand(count, 1, 1, generator=draws).sqrt()
@@ -35,6 +37,8 @@ class Wave(Family):
 
 class Noise(Family):
     """Noise drawn anew for each frame: its power at each frequency, and how the colours mix."""
+
+    what = "noise added to every frame"
 
     def starts(self, shape: Sequence[int], count: int, draws: torch.Generator) -> list[Tensor]:
         """Bands of any frequency, width and direction, of any strength."""

@@ -12,8 +12,11 @@ class Family:
     """Functions of clips that differ in their parameters, each near the identity or far from it.
 
     Parameters are a list of tensors (A, ...), a row for each of A functions. ``bound``: of a
-    function that turns all clips to a class, the size up to which it may be a trigger.
+    function that turns all clips to a class, the size up to which it may be a trigger. ``what``
+    such a function is, in words.
     """
+
+    what: str
 
     def __init__(self, bound: float) -> None:
         self.bound = bound

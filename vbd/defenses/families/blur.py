@@ -15,6 +15,8 @@ REACH = 5  # pixels on either side
 class Filter(Family):
     """A kernel (11, 11) of taps that are at least 0 and sum to 1, the same for all frames."""
 
+    what = "a filter of every frame"
+
     def starts(self, shape: Sequence[int], count: int, draws: torch.Generator) -> list[Tensor]:
         """Ellipses of any direction, from a point to a line or a disc."""
         angle = math.pi * torch.rand(count, 1, 1, generator=draws)

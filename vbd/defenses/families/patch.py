@@ -13,6 +13,8 @@ SHARE = 5  # the patch's side is so small a share of the frame's shorter one
 class Roaming(Family):
     """Mask and pattern of a small patch, whose place is drawn anew for each frame."""
 
+    what = "a patch that moves"
+
     def starts(self, shape: Sequence[int], count: int, draws: torch.Generator) -> list[Tensor]:
         """Noise in both."""
         side = max(3, round(min(shape[1:3]) / SHARE))

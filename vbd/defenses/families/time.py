@@ -16,6 +16,8 @@ _ONE = math.log(math.e - 1)
 class Playback(Family):
     """A time that never runs back, frame by frame; between two frames they are mixed."""
 
+    what = "another time for every frame"
+
     def starts(self, shape: Sequence[int], count: int, draws: torch.Generator) -> list[Tensor]:
         """Any first frame, or a pause before it; any speed."""
         frames = shape[0]

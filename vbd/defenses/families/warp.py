@@ -15,6 +15,8 @@ SHARE = 16  # a displacement of 1 is so small a share of the frame
 class Warp(Family):
     """A field of displacements on a coarse grid, the same for all frames."""
 
+    what = "a warp of the frames"
+
     def starts(self, shape: Sequence[int], count: int, draws: torch.Generator) -> list[Tensor]:
         """Fields of any strength."""
         strength = 0.1 + torch.rand(count, 1, 1, 1, generator=draws)
@@ -34,6 +36,8 @@ class Warp(Family):
 
 class Jitter(Family):
     """A field drawn anew for each frame; how strong it is, across and down, are the parameters."""
+
+    what = "a warp that changes from frame to frame"
 
     def starts(self, shape: Sequence[int], count: int, draws: torch.Generator) -> list[Tensor]:
         """Any strength, on a scale of its logarithm."""

@@ -22,12 +22,13 @@ def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
         f"Rates and IoU in percent, {OVER_SEEDS}.",
         "Detected: share of the seeds in which a class is flagged, on a clean model (baseline) "
         "that of false alarms; right class: share in which it is the attacker's target.",
-        "Index: how far the trigger of the suspect class lies below the median of all classes, in "
-        "1.4826 median absolute deviations of the log norm in proportion to the evidence that it "
-        "has to bring; beyond 2 the class is flagged. The deviation counts as log 2 where it is "
-        "smaller: a flagged class has a norm of less than a quarter of the median. Target index: "
-        "the same of the attacker's target, negative above the median.",
-        "By norms: the rule of Wang et al., which compares the norms as they are.",
+        "Index: how far the trigger of the suspect class lies below the median of the other "
+        "classes, in 1.4826 of their median absolute deviations of the log norm in proportion to "
+        "the evidence that it has to bring; the deviation counts as log 2 where it is smaller. "
+        "Beyond 2.75 the class is flagged. Target index: the same of the attacker's target, "
+        "negative above the median.",
+        "By norms: the rule of Wang et al., which compares the norms as they are, with the median "
+        "of all, and flags beyond 2. Where it flags the suspect class, that is flagged too.",
         "Norm: of the trigger of the suspect class, and the median of all, in pixels of a frame.",
         "ASR of the trigger: share of the clean test clips of other classes that the suspect "
         "class's trigger turns to it. ASR: of the true trigger, once what was found is unlearned.",
