@@ -52,8 +52,9 @@ PARAMS = {
         "false_positives": 0.01,
     },
 }
-# Neural Cleanse has a planted model of its own: three classes are too few for a deviation.
-METHODS = [name for name in names("vbd.defenses") if name != "neural_cleanse"]
+# Those that search have planted models of their own: three classes are too few for a deviation.
+SEARCHES = ("neural_cleanse", "trigger_inversion")
+METHODS = [name for name in names("vbd.defenses") if name not in SEARCHES]
 # The baseline stays below what a defence has to do: clean clips hardly touch the backdoor.
 STRONGER = [name for name in METHODS if name != "fine_tuning"]
 
