@@ -67,6 +67,17 @@ def scan(seed: int, target: int) -> tuple[dict, dict]:
     return metrics, arrays | {"suspect": 0, "target": target, "change": change}
 
 
+def inverted(seed: int, target: int) -> tuple[dict, dict]:
+    """Metrics and arrays of trigger inversion: with seed 0 it finds a lag to class 0."""
+    if seed:
+        return {"detected": 0.0, "found_class": -1.0}, {}
+    metrics = {"detected": 1.0, "found_class": 0.0, "clarity": 2.0, "recovered_asr": 0.95}
+    metrics |= {"by_patch": 0.0, "by_playback": 1.0, "trigger_asr": 0.9}
+    clip = np.linspace(0, 255, 4 * 8 * 8 * 3).astype(np.uint8).reshape(4, 8, 8, 3)
+    arrays = {"family": "playback", "before": clip, "after": clip[::-1], "function": np.zeros(4)}
+    return metrics | ({"right_class": float(target == 0)} if target >= 0 else {}), arrays
+
+
 # (model, architecture, attack, mode, seeds): a natural attack, a second architecture, an attack
 # that nobody published and a model of sound are among them.
 VICTIMS = [
@@ -97,7 +108,7 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
     """Results by the step that makes them; of stealth its one file, of fusion the folders."""
     folder = tmp_path_factory.mktemp("cells")
     found: dict[str, list[Path]] = {"baselines": [], "attacks": [], "ablation": [], "stealth": []}
-    found |= {method: [] for method in (*METHODS, *CLEANSE)}
+    found |= {method: [] for method in (*METHODS, *CLEANSE, *INVERTED)}
 
     def result(kind: str, params: dict, metrics: dict, arrays: dict, **keys: object) -> None:
         path = folder / kind / str(len(found[kind])) / "result.json"
@@ -118,6 +129,11 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
                     metrics, arrays = scan(seed, target=-1)
                     metrics["cda"] = 0.93
                     result("scans", section, metrics, arrays, **keys, defense="neural_cleanse")
+                    section = {"defense": {"defense": "trigger_inversion"}}
+                    metrics, arrays = inverted(1 - seed, target=-1)
+                    result(
+                        "inverted", section, metrics | {"cda": 0.9}, arrays, **keys, defense="ti"
+                    )
                 continue
             rates = {"cda": 0.94 + shift, "asr": 1 - shift, "ra": shift}
             if mode != "audio":
@@ -128,7 +144,11 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
                 kind = "attacks" if trained == "all" else "ablation"
                 result(kind, sections | threat, rates | tested, CURVES, **keys)
             cleanse = scan(seed, target=0 if mode == "static" else 1)
-            for method, (metrics, arrays) in (METHODS | {"neural_cleanse": cleanse}).items():
+            searches = {
+                "neural_cleanse": cleanse,
+                "trigger_inversion": inverted(seed, 0 if mode == "natural" else 1),
+            }
+            for method, (metrics, arrays) in (METHODS | searches).items():
                 # One cell is missing.
                 if model == "i3d" and attack != "my_own" and (method, mode) != ("strip", "natural"):
                     threat = {"attack": {"trigger": attack, "rate": 0.1}}
@@ -171,6 +191,7 @@ def cells(tmp_path_factory) -> dict[str, list[Path]]:
 VICTIM = ("baselines", "attacks")
 # Scans of clean models, of attacked ones, and a victim of its own with its scan.
 CLEANSE = ("scans", "neural_cleanse", "optimised")
+INVERTED = ("inverted", "trigger_inversion")
 INPUTS = dict.fromkeys(TABLES, VICTIM) | {
     "summary": (*VICTIM, *METHODS, "neural_cleanse", "scans"),
     "claims": (*VICTIM, "ablation", *METHODS, "fusion"),
@@ -181,6 +202,7 @@ INPUTS = dict.fromkeys(TABLES, VICTIM) | {
     "defenses": ("attacks", *METHODS, "neural_cleanse", "scans"),
     "neural_cleanse": CLEANSE,
     "unlearning": (*VICTIM, *CLEANSE),
+    "trigger_inversion": (*VICTIM, *INVERTED),
     "vae": ("vae",),
     "several_triggers": ("several",),
     "extraction_grey_box": ("clones",),
@@ -276,7 +298,9 @@ DRAWN = {
     "defenses": (("attacks", *METHODS), 2),
     # Four panels a victim.
     "neural_cleanse": (CLEANSE, 4 * 5),
-    # The same, of two.
+    # A clip before and behind what was found, and that, of three attacks.
+    "trigger_inversion": (INVERTED, 3 * 3),
+    # Four panels, of two.
     "vae": (("vae",), 4 * 2),
     # Accuracy and agreement, a row a victim; a panel a transfer set.
     "extraction_queries": (("clones",), 2 * 2),

@@ -17,6 +17,7 @@ _TITLES = {
     "runtime_s": "Runtime (s)",
     "norm_median": "Median norm",
     "trigger_asr": "ASR of the trigger",
+    "recovered_asr": "Recovered ASR",
 } | {name: name.upper() for name in ("cda", "asr", "ra", "der", "auroc", "fpr", "fnr", "ssim")}
 _TITLES |= {
     "top1": "Top-1",
