@@ -12,8 +12,11 @@ from test_neural_cleanse import CLASSES, Planted, case, clips
 from test_store import video
 from torch import Tensor
 
+from vbd.defenses import budget, slices
+from vbd.defenses.inversion import invert
 from vbd.defenses.mending import mend
 from vbd.defenses.neural_cleanse import NeuralCleanse
+from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import Recovered, judged
 from vbd.defenses.trigger_inversion import Inversion
 from vbd.models import build, checkpoints
@@ -267,3 +270,46 @@ def test_a_repair_chooses_its_rate_on_clips_it_has_not_learnt_and_says_where_it_
     alone = some.clean.subset(torch.arange(CLASSES))
     with pytest.raises(ValueError, match="two clips of a class"):
         mend(search, some.model, [found], alone, 0)
+
+
+def test_a_budget_is_kept_by_fewer_rounds_then_pixels_then_frames(monkeypatch):
+    some = clips(2, seed=3)
+    monkeypatch.setattr(budget, "a_pass", lambda model, clean: clean.clips[0, 0].size / 4e5)
+    settings = {"families": (), "patch": {"rounds": 40, "epochs": 1}}
+    full, given = budget.plan_for(Planted(), some, 8, None, **settings)
+    assert given is some and full.plan == budget.PLANS[0]
+    assert full.passes == 8 * 40 * 8 * 6 and full.total == full.passes * full.seconds
+    sizes = [(4, 16), (4, 16), (4, 8), (2, 8), (2, 4)]
+    for plan, size in zip(budget.PLANS, sizes, strict=True):
+        passes = 8 * 8 * (40 * 6 if plan is budget.PLANS[0] else 14 * 3)
+        limit = passes * size[0] * size[1] ** 2 * 3 / 4e5
+        cost, given = budget.plan_for(Planted(), some, 8, limit * 1.01, **settings)
+        assert cost.plan == plan and cost.total == pytest.approx(limit)
+        assert given.clips.shape[2:4] == size and given.labels.equal(some.labels)
+    with pytest.raises(
+        ValueError, match="coarsest search of 8 classes takes about 1 s: search some"
+    ):
+        budget.plan_for(Planted(), some, 8, limit * 0.9, **settings)
+
+
+def test_a_budget_too_small_for_any_search_is_no_verdict(shown, run, tmp_path):
+    model = save(tmp_path, Planted)
+    code, report = run(model, shown, "--budget", "1e-9")
+    assert code == 4 and "--budget 1e-09: the coarsest search" in report["verdict"]
+    assert run(model, shown, "--budget", "3600")[1]["plan"] == "in full"
+
+
+@pytest.mark.parametrize("pixels", [1, 5000, 10**9])
+def test_a_search_in_slices_finds_what_one_in_whole_does(pixels, monkeypatch):
+    some = case()
+    how = {"seed": 0, "rounds": 3, "together": 8}
+    whole = reconstruct(some.model, some.clean, range(8), **how)
+    ways = invert(some.model, some.clean, "filter", range(8), seed=0, rounds=2)
+    monkeypatch.setattr(slices, "PIXELS", pixels)
+    parts = reconstruct(some.model, some.clean, range(8), **how)
+    # The order of sums differs, and Adam takes steps of any gradient's sign.
+    for one, other in zip(whole, parts, strict=True):
+        assert one.norm == pytest.approx(other.norm, rel=0.02)
+    again = invert(some.model, some.clean, "filter", range(8), seed=0, rounds=2)
+    for one, other in zip(ways, again, strict=True):
+        assert one.size == pytest.approx(other.size, rel=0.02)

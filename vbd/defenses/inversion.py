@@ -1,6 +1,6 @@
 """Trigger inversion: of a family of functions, the smallest that turns clips to a class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +11,9 @@ from vbd.data.labelled import Labelled
 from vbd.defenses.families import FAMILIES
 from vbd.defenses.families.base import Family, Function
 from vbd.defenses.reconstruction import frozen
+from vbd.defenses.slices import slices
 from vbd.seeds import generator
 
-# Functions that are compared at once, before a search goes on from the best: a pass forward each.
-AT_ONCE = 8
 # The longest way that one clip is from a class, in nats: one alone must not decide.
 FURTHEST = 12
 
@@ -102,16 +101,13 @@ class _Search:
         score = torch.zeros(count, len(self.targets), device=self.device)
         for _ in range(2):
             batch, other = self._batch(6, draws)
-            for part in torch.arange(count).split(AT_ONCE):
-                some = [values[part] for values in drawn]
-                with torch.inference_mode():
-                    marked = self.family.apply(some, batch, draws)
-                    odds = self.model(marked.flatten(0, 1)).log_softmax(1)
-                    near = (
-                        odds[:, self.targets].clamp(min=-FURTHEST).unflatten(0, (len(some[0]), -1))
-                    )
-                    sizes = self.family.size(some, batch, marked)
-                score[part] += _mean(near.transpose(1, 2), other) - cost * sizes[:, None]
+            weights = other / other.sum(1, keepdim=True).clamp(min=1)
+            with torch.inference_mode():
+                for some, part, marked, sizes in self._passes(drawn, batch, draws):
+                    odds = self.model(marked.flatten(0, 1)).log_softmax(1)[:, self.targets]
+                    near = odds.clamp(min=-FURTHEST).unflatten(0, marked.shape[:2])
+                    score[some] += torch.einsum("fbk,kb->fk", near, weights[:, part])
+                    score[some] -= cost * sizes[:, None] * marked.shape[1] / len(batch)
         chosen = score.argmax(0)
         self.raw = [values[chosen].clone().requires_grad_() for values in drawn]
         self.best = [values.detach().clone() for values in self.raw]
@@ -127,20 +123,21 @@ class _Search:
         turned, tried, sizes = (torch.zeros_like(self.cost) for _ in range(3))
         for _ in range(steps):
             batch, other = self._batch(batch_size, draws)
-            marked = self.family.apply(self.raw, batch, draws)
-            logits = self.model(marked.flatten(0, 1))
-            labels = self.targets.repeat_interleave(len(batch))
-            losses = F.cross_entropy(logits, labels, reduction="none").unflatten(0, other.shape)
-            size = self.family.size(self.raw, batch, marked)
-            # A sum: no class sees another.
-            loss = (_mean(losses, other) + self.cost * size).sum()
+            weights = other / other.sum(1, keepdim=True).clamp(min=1)
             self.optimizer.zero_grad()
-            loss.backward()
+            for some, part, marked, size in self._passes(self.raw, batch, draws):
+                share, shape = marked.shape[1] / len(batch), marked.shape[:2]
+                logits = self.model(marked.flatten(0, 1))
+                labels = self.targets[some].repeat_interleave(shape[1])
+                losses = F.cross_entropy(logits, labels, reduction="none").view(shape)
+                # A sum: no class sees another.
+                costs = share * self.cost[some] * size
+                ((losses * weights[some, part]).sum(1) + costs).sum().backward()
+                sure = logits.detach().softmax(1).gather(1, labels[:, None]) >= confidence
+                turned[some] += (sure.view(shape) * other[some, part]).sum(1)
+                sizes[some] += share * size.detach() / steps
             self.optimizer.step()
-            sure = logits.detach().softmax(1).gather(1, labels[:, None]) >= confidence
-            turned += (sure.view_as(other) * other).sum(1)
             tried += other.sum(1)
-            sizes += size.detach() / steps
         return turned / tried.clamp(min=1), sizes
 
     def keep(self, shares: Tensor, sizes: Tensor, success: float) -> None:
@@ -161,14 +158,28 @@ class _Search:
         draws, sizes = generator(self.seed, "inversion measured"), torch.zeros_like(self.cost)
         turned, tried = torch.zeros_like(sizes), torch.zeros_like(sizes)
         with torch.inference_mode():
-            for positions in torch.arange(len(self.clean)).split(AT_ONCE):
+            for positions in torch.arange(len(self.clean)).split(8):
                 batch, other = self._batch(positions, draws)
-                marked = self.family.apply(self.best, batch, draws)
-                taken = self.model(marked.flatten(0, 1)).argmax(1).view_as(other)
-                turned += ((taken == self.targets[:, None]) * other).sum(1)
                 tried += other.sum(1)
-                sizes += self.family.size(self.best, batch, marked) * len(batch) / len(self.clean)
+                for some, part, marked, size in self._passes(self.best, batch, draws):
+                    taken = self.model(marked.flatten(0, 1)).argmax(1).view(marked.shape[:2])
+                    right = taken == self.targets[some, None]
+                    turned[some] += (right * other[some, part]).sum(1)
+                    sizes[some] += size * marked.shape[1] / len(self.clean)
         return sizes, turned / tried.clamp(min=1)
+
+    def _passes(
+        self, raw: Sequence[Tensor], batch: Tensor, draws: torch.Generator
+    ) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
+        """Slices of the functions ``raw`` and of ``batch``, what they make of it, their sizes."""
+        state = draws.get_state()
+        for some, part in slices(len(raw[0]), batch.shape):
+            if not part.start:
+                # What is random is the same for all functions.
+                draws.set_state(state)
+            functions, clips = [values[some] for values in raw], batch[part]
+            marked = self.family.apply(functions, clips, draws)
+            yield some, part, marked, self.family.size(functions, clips, marked)
 
     def _batch(self, which: int | Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """So many clips, or those at positions (B,), float, and which (A, B) are of other classes.
@@ -180,8 +191,3 @@ class _Search:
         batch = self.clean.training_batch(which, draws, self.device).float()
         labels = self.clean.labels[which].to(self.device)
         return batch, (labels != self.targets[:, None]).float()
-
-
-def _mean(values: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of ``values`` (..., B) over the last dimension."""
-    return (values * weights).sum(-1) / weights.sum(-1).clamp(min=1)

@@ -58,7 +58,8 @@ class NeuralCleanse(Repair):
             cost=cost,
             confidence=confidence,
         )
-        self.clips_a_round, self.confidence = steps * batch_size, confidence
+        self.rounds, self.clips_a_round = rounds, steps * batch_size
+        self.confidence = confidence
         self.threshold, self.share = threshold, share
         self.unlearning = Training(
             epochs=epochs, lr=lr, weight_decay=weight_decay, schedule="constant"

@@ -25,6 +25,8 @@ PATCH = "patch"
 # Of fewer classes each has so large a share of all that there is to be taken for that small changes
 # turn clips to one of them in clean models too: then patches alone are searched.
 FEWEST = 8
+# Of a class: ten rounds of six batches of four, and the choice among the starts.
+A_FAMILY = 250
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,12 @@ class TriggerInversion(Repair):
             for family, some in inverted.items()
         }
         return Inversion(patch, inverted, index, self.threshold)
+
+    def passes(self, classes: int) -> int:
+        """How many clips go forward and backward in a search of so many classes, at most."""
+        patch = self.cleanse.clips_a_round * self.cleanse.rounds
+        families = len(self.families) if classes >= FEWEST else 0
+        return classes * (patch + families * A_FAMILY)
 
     def _patch(
         self, model: nn.Module, clean: Labelled, seed: int, classes: Sequence[int] | None

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vbd.defenses.recovered import Recovered
+from vbd.defenses.slices import slices
 from vbd.seeds import generator
 
 
@@ -57,20 +58,24 @@ class Search:
 
     def step(self, model: nn.Module, batch: Tensor) -> None:
         """One step of every class on ``batch`` (B, T, H, W, 3), float in 0-255."""
-        masks, patterns = self.triggers()
-        # A mask for each colour: arithmetic on whole rows is several times faster than on pixels.
-        # In pixels: what is blended after normalisation need not be a picture.
-        marked = batch.lerp(patterns, masks.repeat(1, 1, 1, 1, 1, 3))
-        logits = model(marked.flatten(0, 1))
-        labels = self.targets[self.active].repeat_interleave(len(batch))
-        losses = F.cross_entropy(logits, labels, reduction="none").view(-1, len(batch)).mean(1)
-        # A sum, not a mean: then the step of a class does not depend on how many stand beside it.
-        loss = (losses + self.cost[self.active] * _norms(masks)).sum()
         self.optimizer.zero_grad()
-        loss.backward()
+        for classes, part in slices(len(self.active), batch.shape):
+            masks, patterns = (values[classes] for values in self.triggers())
+            some, at = batch[part], self.active[classes]
+            # A mask for each colour: arithmetic on whole rows is several times faster than on
+            # pixels. In pixels: what is blended after normalisation need not be a picture.
+            marked = some.lerp(patterns, masks.repeat(1, 1, 1, 1, 1, 3))
+            logits = model(marked.flatten(0, 1))
+            labels = self.targets[at].repeat_interleave(len(some))
+            losses = F.cross_entropy(logits, labels, reduction="none").view(len(at), -1).sum(1)
+            # A mean over the clips, and a sum over the classes: then the step of a class does not
+            # depend on how many stand beside it. Of the norm each slice has its share.
+            share = len(some) / len(batch)
+            loss = (losses / len(batch) + share * self.cost[at] * _norms(masks)).sum()
+            loss.backward()
+            sure = logits.detach().softmax(1).gather(1, labels[:, None]) >= self.confidence
+            self.hits[at] += sure.view(len(at), -1).sum(1)
         self.optimizer.step()
-        sure = logits.detach().softmax(1).gather(1, labels[:, None]) >= self.confidence
-        self.hits[self.active] += sure.view(-1, len(batch)).sum(1)
 
     def judge(self, count: int, *, success: float, patience: int, stop: int) -> None:
         """End a round of ``count`` clips: keep the triggers that are the best, adapt the costs.

@@ -36,6 +36,7 @@ from torch import nn
 
 from vbd.data.examples import Examples
 from vbd.data.trusted import clean_clips
+from vbd.defenses.budget import plan_for
 from vbd.defenses.families import FAMILIES
 from vbd.defenses.mending import RATES, mend
 from vbd.defenses.neural_cleanse import NeuralCleanse
@@ -58,8 +59,6 @@ LEAST = 10
 def main() -> None:
     """Scan ``model`` on ``clips``, write the verdict to ``--out``, repair it where asked."""
     args = _parser().parse_args()
-    patch = {"temporal": args.temporal, "epochs": args.epochs}
-    method = TriggerInversion(families=args.families, patch=patch)
     try:
         _see_to_outputs(args)
         if args.architecture:
@@ -80,30 +79,20 @@ def main() -> None:
     expected = {"clip": card["clip"]}
     # A class of the user's own may do all that by itself.
     if isinstance(model, VideoClassifier):
-        expected["normalisation"] = model.normalisation
+        how = model.normalisation
+        rounded = {name: [round(v, 3) for v in how[name]] for name in ("mean", "std")}
+        expected["normalisation"] = how | rounded
     print("it expects " + verdict.printable(json.dumps(expected)))
     _introduce(seen, len(clean))
     report: dict[str, Any] = {"clips": len(clean), "expected": expected}
     report |= verdict.acquaintance(seen)
-    if seen.doubts:
-        report = verdict.untold(seen.doubts) | report
     for name in ("scan.png", "trigger.png", "trigger.gif"):
         # Of an earlier scan, they would pass for this one's.
         (args.out / name).unlink(missing_ok=True)
-    if not seen.doubts:
-        method.resume = args.out / "resume.pt"
-        inversion = method.scan(model, clean, args.seed, classes)
-        report = verdict.judgement(inversion, names) | report | {"searched": len(classes)}
-        found = [one.found for one in inversion.suspicions]
-        if args.repair and found:
-            report["repair"] = _repaired(args, method.cleanse, model, found, clean, card)
-        clip = gallery.pixels(clean.subset(torch.tensor([0])))[0]
-        plotting.save(scan_figure.sheet(inversion.patch, names, clip), args.out / "scan.png")
-        if found:
-            sheet = suspicions(inversion.suspicions, names, clip)
-            plotting.save(sheet, args.out / "trigger.png")
-            marked = found[0].trigger()(clip[None], generator(0))[0]
-            gallery.loop(clip.numpy(), marked.numpy(), args.out / "trigger.gif")
+    if seen.doubts:
+        report = verdict.untold(seen.doubts) | report
+    else:
+        report = _searched(args, model, clean, names, classes, card) | report
     report["seconds"] = round(time.monotonic() - start, 1)
     verdict.write(report, args.out / "scan.json")
     _tell(report, len(names))
@@ -111,6 +100,48 @@ def main() -> None:
     for left in args.out.glob("*resume.pt"):
         left.unlink()
     sys.exit(verdict.EXIT[report["outcome"]])
+
+
+def _searched(
+    args: argparse.Namespace,
+    model: nn.Module,
+    clean: Examples,
+    names: list[str],
+    classes: list[int],
+    card: dict[str, Any],
+) -> dict[str, Any]:
+    """What the search for ``classes`` says, as JSON; pictures and a repair go to their places."""
+    patch = {"temporal": args.temporal, "epochs": args.epochs}
+    settings: dict[str, Any] = {"families": args.families, "patch": patch}
+    try:
+        cost, clips = plan_for(model, clean, len(classes), args.budget, **settings)
+    except ValueError as error:
+        return verdict.untold([str(error)])
+    print(
+        f"a search {cost.plan.name}: {cost.passes} clips forward and backward, "
+        f"{cost.seconds:.3f} s each, about {cost.total / 60:.0f} minutes",
+        flush=True,
+    )
+    # A model that cannot read smaller clips is not judged by them.
+    doubts = () if clips is clean else understand(model, clips, names, args.seed).doubts
+    if doubts:
+        return verdict.untold([f"on the smaller clips that --budget leaves, {'; '.join(doubts)}"])
+    method = TriggerInversion(**settings | {"patch": patch | dict(cost.plan.patch)})
+    method.resume = args.out / "resume.pt"
+    inversion = method.scan(model, clips, args.seed, classes)
+    report = verdict.judgement(inversion, names)
+    report |= {"searched": len(classes), "plan": cost.plan.name, "passes": cost.passes}
+    found = [one.found for one in inversion.suspicions]
+    if args.repair and found:
+        report["repair"] = _repaired(args, method.cleanse, model, found, clean, card)
+    clip = gallery.pixels(clips.subset(torch.tensor([0])))[0]
+    plotting.save(scan_figure.sheet(inversion.patch, names, clip), args.out / "scan.png")
+    if found:
+        sheet = suspicions(inversion.suspicions, names, clip)
+        plotting.save(sheet, args.out / "trigger.png")
+        marked = found[0].trigger()(clip[None], generator(0))[0]
+        gallery.loop(clip.numpy(), marked.numpy(), args.out / "trigger.gif")
+    return report
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,6 +167,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lr", type=float, help=rate)
     some = "search these classes alone, by name (last of all): of many classes all take hours"
     parser.add_argument("--classes-to-scan", nargs="+", metavar="NAME", help=some)
+    seconds = "that the search may take: it gets coarser for that, in rounds, pixels and frames"
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help=seconds)
     drawn = "and so many others, drawn by --seed, to compare them with: ten in all at least"
     parser.add_argument("--sample", type=int, default=0, metavar="N", help=drawn)
     own = "import the class that the card names, if it is not one of ours: this runs its code"
