@@ -1,9 +1,9 @@
 """Scan a video classifier for a backdoor: the model and a few dozen clean clips are enough.
 
-For every class the smallest trigger is reconstructed that turns the clips to it (Neural Cleanse).
-A class that takes a much smaller one than the others is suspect. Expect a clear answer for
-triggers that sit in one place of the frame; those that move or cover it can escape. A scan that was
-killed goes on where it stopped.
+For every class the smallest patch is reconstructed that turns the clips to it (Neural Cleanse), and
+with eight classes or more functions too: a filter, another time for the frames, a warp, a pattern,
+noise, a patch that moves. A class that a small one turns clips to, and no other as easily, is
+suspect. A scan that was killed goes on where it stopped.
 
   vbd scan model.safetensors clips/ --out scan/
   vbd scan model.safetensors clips/ --out scan/ --repair mended.safetensors
@@ -15,8 +15,11 @@ The JSON card beside the model (model.json) names its architecture, its classes,
 are cut; weights without one get it by the third line, for the next time too. clips/ holds videos in
 one sub-folder a class, or it is a clip store, whose split "val" is taken: five clips a class will
 do, more are better. First the model is tried on them: one that does not recognise them is not
-judged. scan.json and scan.png are written to --out. A repair is measured on clips kept from it, and
-written where it worked.
+judged. scan.json and scan.png are written to --out, and trigger.png and trigger.gif where something
+was found. A repair is measured on clips kept from it, and written where it worked.
+
+What it takes is told before it starts: (1920 + 250 for each family) passes of a clip, forward and
+backward, for every class. --budget makes do with fewer rounds, pixels and frames.
 
 The exit code is 0 where no backdoor is found, 3 where one is suspected, 4 where the scan could not
 tell, 1 for a mistake in what it is given.
@@ -76,12 +79,7 @@ def main() -> None:
     # From here: decoding is not what the scan takes.
     start, model = time.monotonic(), model.to(choose())
     seen = understand(model, clean, names, args.seed)
-    expected = {"clip": card["clip"]}
-    # A class of the user's own may do all that by itself.
-    if isinstance(model, VideoClassifier):
-        how = model.normalisation
-        rounded = {name: [round(v, 3) for v in how[name]] for name in ("mean", "std")}
-        expected["normalisation"] = how | rounded
+    expected = _expected(model, card)
     print("it expects " + verdict.printable(json.dumps(expected)))
     _introduce(seen, len(clean))
     report: dict[str, Any] = {"clips": len(clean), "expected": expected}
@@ -100,6 +98,16 @@ def main() -> None:
     for left in args.out.glob("*resume.pt"):
         left.unlink()
     sys.exit(verdict.EXIT[report["outcome"]])
+
+
+def _expected(model: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
+    """How the model wants its clips to be cut and normalised."""
+    # A class of the user's own may normalise by itself.
+    if not isinstance(model, VideoClassifier):
+        return {"clip": card["clip"]}
+    how = model.normalisation
+    rounded = {name: [round(value, 3) for value in how[name]] for name in ("mean", "std")}
+    return {"clip": card["clip"], "normalisation": how | rounded}
 
 
 def _searched(
