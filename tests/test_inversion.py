@@ -149,8 +149,11 @@ def test_a_function_is_suspect_within_the_bound_and_where_no_other_class_is_as_n
     # Of what several families say of a class the clearest counts.
     some = {"filter": found("filter", 0.6, 0.9), "noise": found("noise", 0.1, 9.0)}
     index = dict.fromkeys(some, torch.tensor([3.0, 0.0]))
-    (one,) = Inversion(patch, some, index, 2.0).suspicions
+    told = Inversion(patch, some, index, 2.0)
+    (one,) = told.suspicions
     assert one.family == "noise" and one.clarity == pytest.approx(6)
+    # All of them are unlearned.
+    assert [one.family for one in told.every] == ["noise", "filter"]
 
 
 @pytest.mark.parametrize("name", FAMILIES)

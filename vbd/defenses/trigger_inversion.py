@@ -64,6 +64,12 @@ class Inversion:
     @property
     def suspicions(self) -> list[Suspicion]:
         """The clearest of each class, the clearest first."""
+        clearest = {one.found.target: one for one in reversed(self.every)}
+        return sorted(clearest.values(), key=lambda one: -one.clarity)
+
+    @property
+    def every(self) -> list[Suspicion]:
+        """Those of all families, the clearest first: of one trigger each may see another side."""
         every = [
             Suspicion(PATCH, self.patch.of(target)[0], self.patch.clarity(target))
             for target in self.patch.flagged
@@ -76,9 +82,7 @@ class Inversion:
                 for one, index in zip(found, self.index[family].tolist(), strict=True)
                 if one.effort <= bound and index > self.threshold
             ]
-        every.sort(key=lambda one: -one.clarity)
-        clearest = {one.found.target: one for one in reversed(every)}
-        return sorted(clearest.values(), key=lambda one: -one.clarity)
+        return sorted(every, key=lambda one: -one.clarity)
 
 
 class TriggerInversion(Repair):
@@ -114,7 +118,7 @@ class TriggerInversion(Repair):
             # Of several seeds the mean is the share in which it was this family.
             every = (PATCH, *self.families)
             metrics |= {f"by_{family}": float(family == first.family) for family in every}
-            found = [one.found for one in suspicions]
+            found = [one.found for one in inversion.every]
             mended = self.cleanse.unlearn(model, found, clean, seed)
             return Repaired(mended, metrics, accused=first.found, shown=_shown(first, clean))
         return Repaired(model, metrics)

@@ -141,7 +141,8 @@ def _searched(
     report |= {"searched": len(classes), "plan": cost.plan.name, "passes": cost.passes}
     found = [one.found for one in inversion.suspicions]
     if args.repair and found:
-        report["repair"] = _repaired(args, method.cleanse, model, found, clean, card)
+        every = [one.found for one in inversion.every]
+        report["repair"] = _repaired(args, method.cleanse, model, every, clean, card)
     clip = gallery.pixels(clips.subset(torch.tensor([0])))[0]
     plotting.save(scan_figure.sheet(inversion.patch, names, clip), args.out / "scan.png")
     if found:
