@@ -78,6 +78,17 @@ def attacked(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[defended("model") & (defended(*attack, "seed") | ~defended(*attack))]
 
 
+def with_before(frame: pd.DataFrame, method: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """The defences of ``method``, and as ``<metric>_before`` what their victims had.
+
+    Seed by seed: what comes before is of the same victim.
+    """
+    cell = ["model", "attack", "mode", "seed"]
+    victims = frame.loc[frame["defense"].isna(), [*cell, *metrics]]
+    chosen = frame[frame["method"] == method]
+    return chosen.merge(victims, "left", on=cell, suffixes=("", "_before"))
+
+
 def summarise(
     frame: pd.DataFrame,
     metrics: Sequence[str],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vbd.report.cells import OVER_SEEDS, Table, read, summarise
+from vbd.report.cells import OVER_SEEDS, Table, read, summarise, with_before
 
 _KEYS = ["model", "attack", "mode", "defense"]
 _BY = "by_"
@@ -13,11 +13,7 @@ _BY = "by_"
 
 def inversion(paths: Sequence[Path], dataset: str) -> Table:
     """Trigger inversion against every attack, and on clean models: a row a cell."""
-    frame = read(paths)
-    cell = ["model", "attack", "mode", "seed"]
-    victims = frame.loc[frame["defense"].isna(), [*cell, "cda", "asr"]]
-    scans = frame[frame["method"] == "trigger_inversion"]
-    both = scans.merge(victims, "left", on=cell, suffixes=("", "_before"))
+    both = with_before(read(paths), "trigger_inversion", ["cda", "asr"])
     families = [name for name in both if name.startswith(_BY)]
     both["family"] = both[families].apply(_family, axis=1) if families else None
     metrics = ["detected", "right_class", "recovered_asr", "trigger_asr"]

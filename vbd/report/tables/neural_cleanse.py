@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vbd.report import published
-from vbd.report.cells import OVER_SEEDS, SPREAD, Table, read, summarise
+from vbd.report.cells import OVER_SEEDS, SPREAD, Table, read, summarise, with_before
 
 _KEYS = ["model", "attack", "mode", "defense"]
 _RATES = ["cda", "asr", "ra"]
@@ -17,7 +17,8 @@ def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
     verdicts = ["detected", "right_class", "detected_by_norms", "right_class_by_norms"]
     found = ["index", "target_index", "index_of_norms", "norm", "norm_median", "trigger_asr"]
     metrics = [*verdicts, *found, "asr", "passes", "runtime_s"]
-    table = summarise(_scans(read(paths)), metrics, keys=_KEYS)
+    frame = read(paths)
+    table = summarise(frame[frame["method"] == "neural_cleanse"], metrics, keys=_KEYS)
     notes = [
         f"Rates and IoU in percent, {OVER_SEEDS}.",
         "Detected: share of the seeds in which a class is flagged, on a clean model (baseline) "
@@ -41,11 +42,7 @@ def neural_cleanse(paths: Sequence[Path], dataset: str) -> Table:
 
 def unlearning(paths: Sequence[Path], dataset: str) -> Table:
     """CDA, ASR and RA before and after what Neural Cleanse found was unlearned."""
-    frame = read(paths)
-    cell = ["model", "attack", "mode", "seed"]
-    victims = frame.loc[frame["defense"].isna(), [*cell, *_RATES]]
-    # Seed by seed: what comes before is of the same victim.
-    both = _scans(frame).merge(victims, "left", on=cell, suffixes=("", "_before"))
+    both = with_before(read(paths), "neural_cleanse", _RATES)
 
     def beside(row: pd.Series) -> Mapping[str, float | None]:
         return published.unlearning(dataset, row["architecture"], row["trigger"])
@@ -64,7 +61,3 @@ def unlearning(paths: Sequence[Path], dataset: str) -> Table:
     # They are approximate: whole numbers, of a type that has gaps.
     rounded = [name for name in table if name.endswith("_published")]
     return table.drop(columns="detected_std").astype(dict.fromkeys(rounded, "Int64")), notes
-
-
-def _scans(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["method"] == "neural_cleanse"]
