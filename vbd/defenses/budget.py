@@ -70,7 +70,9 @@ def plan_for(
         try:
             cost = Cost(plan, method.passes(classes), a_pass(model, clips))
         except (RuntimeError, ValueError, TypeError, IndexError):
-            # A model of one size alone; that it takes clips as they are was seen before.
+            if clips is clean:
+                raise
+            # A model of one size alone.
             break
         if budget is None or cost.total <= budget:
             return cost, clips

@@ -10,7 +10,7 @@ from vbd.defenses.families import FAMILIES
 from vbd.defenses.inversion import Inverted
 from vbd.defenses.mending import Mended
 from vbd.defenses.recovered import OF_NORMS, Scan
-from vbd.defenses.trigger_inversion import FEWEST, Inversion, Suspicion
+from vbd.defenses.trigger_inversion import Inversion, Suspicion
 from vbd.defenses.understanding import Understanding
 from vbd.files import replacing
 
@@ -58,9 +58,9 @@ def judgement(inversion: Inversion, names: Sequence[str]) -> dict[str, Any]:
         f"{scan.threshold:g}); "
     )
     if inversion.found:
-        sentence += f"nor does one of {len(inversion.found)} families of functions turn clips."
+        sentence += f"nor is a function of the {len(inversion.found)} families that were searched."
     else:
-        sentence += f"other functions are searched with {FEWEST} classes and more."
+        sentence += "no other functions were searched."
     told = {"outcome": NOT_FOUND, "verdict": sentence, "detected": False}
     return told | {"suspect": name} | found
 
