@@ -62,17 +62,24 @@ class WaNet(Trigger):
 
 def _warp(clips: Tensor, field: Tensor) -> Tensor:
     n, t, height, width, _ = clips.shape
-    x = torch.linspace(-1, 1, width, device=clips.device)
-    y = torch.linspace(-1, 1, height, device=clips.device)
-    identity = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
-    sides = torch.tensor([width, height], device=clips.device)
-    # As published: a frame is 2 wide, and nothing is fetched from outside it.
-    where = (identity + field / sides).clamp(-1, 1).flatten(0, 1)
+    field = (field / torch.tensor([width, height], device=clips.device)).flatten(0, 1)
     # Frames that share a field count as more channels of one picture: the field is read once.
-    pictures = clips.movedim(-1, 2).float().reshape(len(where), -1, height, width)
-    warped = F.grid_sample(pictures, where, padding_mode="border", align_corners=True)
-    warped = warped.round_().to(torch.uint8)
+    pictures = clips.movedim(-1, 2).float().reshape(len(field), -1, height, width)
+    warped = fetched(pictures, field).round_().to(torch.uint8)
     return warped.view(n, t, 3, height, width).movedim(2, -1).contiguous()
+
+
+def fetched(pictures: Tensor, field: Tensor) -> Tensor:
+    """``pictures`` (N, C, H, W), each pixel from where ``field`` (N, H, W, 2) points beside it.
+
+    Displacements (x, y) are in halves of the frame; nothing is fetched from outside it.
+    """
+    x = torch.linspace(-1, 1, pictures.shape[3], device=pictures.device)
+    y = torch.linspace(-1, 1, pictures.shape[2], device=pictures.device)
+    identity = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+    # As published: a frame is 2 wide.
+    where = (identity + field).clamp(-1, 1)
+    return F.grid_sample(pictures, where, padding_mode="border", align_corners=True)
 
 
 METHOD = WaNet

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vbd.defenses.families.base import Family
+from vbd.triggers.wanet import fetched
 
 GRID = 8  # control points a side
 SHARE = 16  # a displacement of 1 is so small a share of the frame
@@ -27,7 +28,7 @@ class Warp(Family):
         pictures = (
             clips.movedim(-1, 2).reshape(1, -1, height, width).expand(len(raw[0]), -1, -1, -1)
         )
-        return _fetched(pictures, raw[0]).view(-1, b, t, 3, height, width).movedim(3, -1)
+        return _upsampled(pictures, raw[0]).view(-1, b, t, 3, height, width).movedim(3, -1)
 
     def picture(self, raw: Sequence[Tensor]) -> Tensor:
         """How far it goes, by place."""
@@ -48,7 +49,7 @@ class Jitter(Family):
         control = 2 * torch.rand(b * t, 2, GRID, GRID, generator=draws).to(clips.device) - 1
         fields = 2 * raw[0].exp()[:, None, :, None, None] * control
         pictures = clips.movedim(-1, 2).flatten(0, 1).expand(len(fields), -1, -1, -1, -1)
-        marked = _fetched(pictures.flatten(0, 1), fields.flatten(0, 1))
+        marked = _upsampled(pictures.flatten(0, 1), fields.flatten(0, 1))
         return marked.view(-1, b, t, 3, height, width).movedim(3, -1)
 
     def picture(self, raw: Sequence[Tensor]) -> Tensor:
@@ -57,13 +58,8 @@ class Jitter(Family):
         return (raw[0][0].exp()[:, None, None] * control).norm(dim=0)
 
 
-def _fetched(pictures: Tensor, control: Tensor) -> Tensor:
+def _upsampled(pictures: Tensor, control: Tensor) -> Tensor:
     """``pictures`` (N, C, H, W) warped by fields (N, 2, GRID, GRID)."""
-    height, width = pictures.shape[2:]
-    field = F.interpolate(control, (height, width), mode="bicubic", align_corners=True)
-    x = torch.linspace(-1, 1, width, device=control.device)
-    y = torch.linspace(-1, 1, height, device=control.device)
-    identity = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+    field = F.interpolate(control, pictures.shape[2:], mode="bicubic", align_corners=True)
     # A frame is 2 wide.
-    where = (identity + field.movedim(1, -1) * (2 / SHARE)).clamp(-1, 1)
-    return F.grid_sample(pictures, where, padding_mode="border", align_corners=True)
+    return fetched(pictures, field.movedim(1, -1) * (2 / SHARE))
