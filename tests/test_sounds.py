@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 
 from vbd import triggers
 from vbd.data.build import EmptyClass, build
+from vbd.data.decoding import frame_indices
 from vbd.data.sound import RATE
 from vbd.data.sound_store import build_sound
 from vbd.data.sounds import sounds
@@ -36,21 +38,25 @@ def video(
     sound_late: float = 0.0,
     codec: str = "aac",
     spoilt: bool = False,
+    at: Sequence[float] | None = None,
 ) -> Path:
     """A grey video and its sound, (channels, samples); each may start so many seconds late.
 
-    In a ``spoilt`` one the second half of the sound is no such thing.
+    ``at`` are the times of the frames, if they are not 25 a second. In a ``spoilt`` one the second
+    half of the sound is no such thing.
     """
     with av.open(str(path), "w") as out:
         stream = out.add_stream("mpeg4", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
         if wave is not None:
             track = out.add_stream(codec, rate=rate)
             track.layout = "stereo" if len(wave) == 2 else "mono"
         for i in range(n_frames):
             grey = np.full((24, 32, 3), 4 * i, np.uint8)
             image = av.VideoFrame.from_ndarray(grey, format="rgb24")
-            image.pts, image.time_base = i + round(late * FPS), Fraction(1, FPS)
+            time = i / FPS if at is None else at[i]
+            image.pts, image.time_base = round((time + late) * 1000), Fraction(1, 1000)
             out.mux(stream.encode(image))
         out.mux(stream.encode())
         if wave is not None:
@@ -148,6 +154,62 @@ def test_a_short_track_is_followed_by_silence(tmp_path):
     assert heard[:, 100:4799].min() > 0.4 and not heard[:, 4801:].any()
 
 
+def copied(path: Path, out: Path, keeps: Callable[[av.Packet, float], bool]) -> Path:
+    """The file without the packets of sound that are not kept, which see their time in seconds."""
+    with av.open(str(path)) as source, av.open(str(out), "w") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            is_sound = packet.stream.type == "audio"
+            if packet.size and (not is_sound or keeps(packet, packet.pts * packet.time_base)):
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+    return out
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+@pytest.mark.parametrize(("since", "until"), [(0.5, 1.0), (0.5, 0.52)])
+def test_lost_sound_is_silence_of_its_own_length(tmp_path, suffix, since, until):
+    whole = video(tmp_path / f"a{suffix}", click(1.5, 2.5, 48000)[None] + 0.1, rate=48000)
+    at = [np.flatnonzero(read_sound(whole, centres=[1.25], seconds=2.0)[0][0] > 0.4)[0]]
+    path = tmp_path / f"b{suffix}"
+    copied(whole, path, lambda _, time: not since <= time < until)
+    (heard,), state = read_sound(path, centres=[1.25], seconds=2.0)
+    assert state == "gaps"
+    at.append(np.flatnonzero(heard > 0.4)[0])
+    assert at[1] == pytest.approx(at[0], abs=0.003 * RATE)
+    # A packet has 21 ms; what comes next starts from silence.
+    silent = (np.abs(heard[: RATE // 2 + RATE]) < 1e-3).sum() / RATE
+    assert silent == pytest.approx(until - since, abs=0.025)
+
+
+def test_a_broken_clock_takes_no_memory(tmp_path):
+    whole = video(tmp_path / "a.mkv", tone(500, 2.0)[None], codec="flac")
+
+    def later(packet: av.Packet, time: float) -> bool:
+        if time > 1:
+            packet.pts = packet.dts = packet.pts + 10**9  # eleven days in milliseconds
+        return True
+
+    copied(whole, tmp_path / "b.mkv", later)
+    (heard,), state = read_sound(tmp_path / "b.mkv", centres=[0.5], seconds=0.5)
+    assert state == "gaps" and pitch(heard) == pytest.approx(500, abs=3)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_sound_is_heard_when_frames_of_uneven_lengths_are_shown(tmp_path, suffix):
+    # Half a second a frame, and in the end 25 a second: by number the last view would be at 1 s.
+    at = [0, 0.5, 1.0, 1.5, 2.0, *(2.0 + i / 25 for i in range(1, 20))]
+    path = tmp_path / f"a{suffix}"
+    wave = np.linspace(0, 0.9, 3 * RATE)
+    video(path, wave[None], codec="flac", n_frames=len(at), at=at)
+    clips = [(path.name, 0, "run", "train"), (path.name, 1, "jump", "train")]
+    clips += [(path.name, 0, "run", "test"), (path.name, 1, "jump", "test")]
+    sound = np.load(built(tmp_path, tmp_path / "store", clips=clips) / "sound.npy")
+    taken = frame_indices(len(at), frames=4, stride=2, views=3)
+    centres = np.array([(at[view[0]] + at[view[-1]]) / 2 for view in taken])
+    assert sound[0].mean(1) == pytest.approx(0.3 * centres, abs=5e-3)
+
+
 def test_bad_sound_has_a_state_and_raises_nothing(tmp_path):
     quiet = video(tmp_path / "quiet.mkv", np.full((1, 2 * RATE), 1e-5), codec="flac")
     mute = video(tmp_path / "mute.mp4", None)
@@ -159,8 +221,8 @@ def test_bad_sound_has_a_state_and_raises_nothing(tmp_path):
         heard, states[path.stem] = read_sound(path, centres=[0.5, 1.0], seconds=0.5)
         assert heard.shape == (2, RATE // 2) and np.abs(heard).max() < 1e-4
     assert states["quiet"] == "silent" and states["mute"] == "none"
-    assert states["text"].startswith("damaged: Invalid data")
-    assert states["gone"] == "damaged: No such file or directory"
+    assert states["text"].startswith("damaged: not a video")
+    assert states["gone"] == "damaged: cannot be opened: No such file or directory"
     assert states["broken"].startswith("damaged: ")
 
 
@@ -213,7 +275,7 @@ def test_the_store_holds_the_sound_of_each_view_and_counts_what_has_none(folder)
     kinds = [row["state"].partition(":")[0] for row in rows]
     assert kinds == ["whole", "none", "damaged", "whole", "whole", "whole", "padded"]
     assert [row["heard"] for row in rows] == [str(i not in (1, 2)) for i in range(7)]
-    counts = {"whole": 4, "padded": 1, "silent": 0, "none": 1, "damaged": 1}
+    counts = {"whole": 4, "gaps": 0, "padded": 1, "silent": 0, "none": 1, "damaged": 1}
     assert json.loads((folder / "sound.json").read_text()) == counts
 
 

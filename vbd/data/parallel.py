@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
 PATIENCE_S = 120  # a clip of seconds decodes in milliseconds: longer is a decoder that hangs
-CRASHED = f"the decoder crashed on it, or took longer than {PATIENCE_S} s"
+IDLE = 30  # times as long by the clock, which only a decoder that waits for nothing needs
+CRASHED = f"the decoder crashed on it, or took longer than {PATIENCE_S} s of a processor"
 
 
 def run_all(
@@ -17,9 +18,9 @@ def run_all(
 ) -> Iterator[tuple[int, Any]]:
     """Yield (number of the job, its result), as they come, from ``workers`` processes.
 
-    A job whose process dies, or takes longer than ``PATIENCE_S``, takes no other with it and gives
-    ``CRASHED``. ``desc`` names the progress bar. The processes import ``__main__`` (a script needs
-    its ``if __name__`` guard).
+    A job whose process dies, or needs more than ``PATIENCE_S`` of a processor, takes no other with
+    it and gives ``CRASHED``. ``desc`` names the progress bar. The processes import ``__main__`` (a
+    script needs its ``if __name__`` guard).
     """
     from collections import deque
     from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -66,8 +67,12 @@ def _run_alone(task: Callable[[Any], Any], job: Any, context: BaseContext) -> An
 def _within_patience(task: Callable[[Any], Any], job: Any) -> Any:
     import signal
 
-    signal.alarm(PATIENCE_S)  # ends this process: a decoder that hangs listens to nothing else
+    # They end this process: a decoder that hangs listens to nothing else. The time is that of the
+    # processor, or a busy machine would decide which clips are kept.
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)
+    signal.alarm(IDLE * PATIENCE_S)
     try:
         return task(job)
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from vbd.data.build import check_classes, write_table
-from vbd.data.decoding import frame_indices
+from vbd.data.decoding import UnreadableClip, view_centres
 from vbd.data.parallel import CRASHED, run_all
 from vbd.data.sound import RATE
 from vbd.data.soundtrack import read_sound
 from vbd.files import replacing
 
-HEARD = ("whole", "padded", "silent")
+HEARD = ("whole", "gaps", "padded", "silent")
 """The states of sound (``read_sound``) whose clips take part in experiments with sound."""
 
 UNHEARD = ("none", "damaged")
@@ -48,11 +48,9 @@ def build_sound(
         sound = open_memmap(part, "w+", np.float32, shape)
         jobs = []
         for i, row in enumerate(rows.itertuples()):
-            taken = frame_indices(row.n_frames, frames=frames, stride=stride, views=views)
-            # Of a looped clip the last frame is not the latest one.
-            centres = (taken.min(1) + taken.max(1)) / 2 / row.fps
-            how = {"centres": centres, "seconds": seconds}
-            jobs.append((root / row.path, part, sound.offset + i * sound[0].nbytes, how))
+            how = {"n_frames": row.n_frames, "frames": frames, "stride": stride, "views": views}
+            place = sound.offset + i * sound[0].nbytes
+            jobs.append((root / row.path, part, place, how, seconds))
         results = dict(run_all(_read, jobs, workers, desc="sound"))
         states = [results[i] for i in range(len(rows))]
         # A decoder that crashed wrote nothing: the row is silence, as the new file had it.
@@ -68,10 +66,15 @@ def build_sound(
             file.write_text(json.dumps(counts, indent=2) + "\n")
 
 
-def _read(job: tuple[Path, Path, int, dict[str, Any]]) -> str:
+def _read(job: tuple[Path, Path, int, dict[str, Any], float]) -> str:
     """Write the windows of one clip to their place in the array; the state of its sound."""
-    path, array, offset, how = job
-    windows, state = read_sound(path, **how)
+    path, array, offset, how, seconds = job
+    try:
+        centres = view_centres(path, **how)
+    except UnreadableClip as error:
+        # Nothing is written: the row is silence, as the new file had it.
+        return f"damaged: {error.reason}"
+    windows, state = read_sound(path, centres=centres, seconds=seconds)
     # Not through a map of the file: there a full disk kills the process, here it is an error.
     with array.open("r+b") as file:
         file.seek(offset)
