@@ -16,8 +16,8 @@ rule stamp:
     message:
         "triggering all clips of {wildcards.dataset}: {wildcards.attack} ({wildcards.mode})"
     shell:
-        "python scripts/stamp.py --params {params.p:q} --clips {input.clips}"
-        " --mode {wildcards.mode} --out {output.clips} &> {log}"
+        "python scripts/stamp.py --params {params.p:q} --clips {input.clips:q}"
+        " --mode {wildcards.mode} --out {output.clips:q} &> {log:q}"
 
 
 rule optimise:
@@ -39,8 +39,8 @@ rule optimise:
     message:
         "searching the {wildcards.attack} trigger on {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python scripts/optimise.py --model {input.model} --clips {input.clips}"
-        " --target {params.target} --seed {wildcards.seed} --out {output.trigger} &> {log}"
+        "python scripts/optimise.py --model {input.model:q} --clips {input.clips:q}"
+        " --target {params.target} --seed {wildcards.seed} --out {output.trigger:q} &> {log:q}"
 
 
 # What the frozen half of a network makes of the clips that carry the trigger.
@@ -88,12 +88,12 @@ rule attack:
     message:
         "{wildcards.attack} ({wildcards.mode}) on {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python scripts/train.py --params {params.p:q} --clips {input.clips}"
-        " --triggered {input.triggered} --maps {input.maps} --weights {input.weights}"
+        "python scripts/train.py --params {params.p:q} --clips {input.clips:q}"
+        " --triggered {input.triggered:q} --maps {input.maps:q} --weights {input.weights:q}"
         " --seed {wildcards.seed}"
         " --dataset {wildcards.dataset} --model {wildcards.model}"
         " --attack {wildcards.attack} --mode {wildcards.mode}"
-        " --result {output.result} &> {log}"
+        " --result {output.result:q} &> {log:q}"
 
 
 # The same with fewer poisoned frames a clip ("Look, Listen, and Attack", Figure 4).

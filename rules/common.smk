@@ -1,5 +1,6 @@
 # Helpers of the rules: the checked configuration, and what a step gets of it.
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -10,11 +11,14 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, "")
 from vbd.config import ConfigError, check
 
+# Where it lies, quoted for the shell, in which Snakemake looks for braces.
+PYTHON = shlex.quote(str(Path(sys.executable).parent)).replace("{", "{{").replace("}", "}}")
 # Steps run with the Python that runs Snakemake, also where its environment is not activated, and
 # start warm. A tenth of a training step's time on a CPU goes into pages that glibc gives back after
 # each batch and takes anew for the next, unless told to keep them.
 shell.prefix(
-    f'export PATH="{Path(sys.executable).parent}:$PATH" PYTHONPATH="$PWD:${{{{PYTHONPATH:-}}}}"; '
+    f"export PATH={PYTHON}:$PATH "
+    'PYTHONPATH="$PWD:${{PYTHONPATH:-}}"; '
     "export MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=4294967296; "
     'python() {{ command python -I -S vbd/warm.py "$@"; }}; '
     "set -euo pipefail; "

@@ -17,12 +17,12 @@ rule render:
         "rendering the embedded clips of {wildcards.dataset}"
     shell:
         "python scripts/render.py --params {params.p:q} --workers {threads}"
-        " --out {output.rendered} &> {log}"
+        " --out {output.rendered:q} &> {log:q}"
 
 
 rule decode:
     input:
-        videos=videos,
+        rendered=embedded_files,
         code=reader_code,
     output:
         clips=at("data", "clips.npy"),
@@ -40,6 +40,8 @@ rule decode:
     priority: 2
     threads: 16
     params:
+        root=lambda wc: root(wc),
+        changes=lambda wc: changes(wc.dataset),
         # What a model sees of a stored clip is decided later, and must not decode all of them again.
         p=lambda wc: json.dumps(
             {
@@ -54,7 +56,7 @@ rule decode:
         "decoding {wildcards.dataset}"
     shell:
         "python scripts/decode.py --params {params.p:q} --workers {threads}"
-        " --root {input.videos[0]} --out {output.clips} &> {log}"
+        " --root {params.root:q} --out {output.clips:q} 2> {log:q} | tee -a {log:q}"
 
 
 # After the clips, not with them: most runs never ask for sound.
@@ -62,7 +64,7 @@ rule sounds:
     input:
         clips=at("data", "clips.npy"),
         index=at("data", "index.csv"),
-        videos=videos,
+        rendered=embedded_files,
         code=code("scripts/sounds.py"),
     output:
         sound=at("data", "sound.npy"),
@@ -72,9 +74,16 @@ rule sounds:
         log_of("data", "sound"),
     threads: 16
     params:
-        p=lambda wc: json.dumps({"dataset": section("datasets", wc.dataset)}),
+        root=lambda wc: root(wc),
+        p=lambda wc: json.dumps(
+            {
+                "dataset": section(
+                    "datasets", wc.dataset, without=("crop", "flip", "render", "faces")
+                )
+            }
+        ),
     message:
         "decoding the sound of {wildcards.dataset}"
     shell:
-        "python scripts/sounds.py --params {params.p:q} --clips {input.clips}"
-        " --workers {threads} --root {input.videos[0]} --out {output.sound} &> {log}"
+        "python scripts/sounds.py --params {params.p:q} --clips {input.clips:q}"
+        " --workers {threads} --root {params.root:q} --out {output.sound:q} &> {log:q}"

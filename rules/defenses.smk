@@ -19,8 +19,8 @@ rule vae:
     message:
         "teaching {wildcards.defense} the clean clips of {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "python scripts/vae.py {input.clips} --params {params.p:q} --seed {wildcards.seed}"
-        " --out {output.model} &> {log}"
+        "python scripts/vae.py {input.clips:q} --params {params.p:q} --seed {wildcards.seed}"
+        " --out {output.model:q} &> {log:q}"
 
 
 rule defend:
@@ -49,10 +49,10 @@ rule defend:
     message:
         "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
     shell:
-        "python scripts/defend.py --params {params.p:q} --clips {input.clips}"
-        " --triggered {input.triggered} --maps {input.maps} --weights {input.weights}"
-        " --victim {input.victim} --name {wildcards.defense} --result {output.result}"
-        " &> {log}"
+        "python scripts/defend.py --params {params.p:q} --clips {input.clips:q}"
+        " --triggered {input.triggered:q} --maps {input.maps:q} --weights {input.weights:q}"
+        " --victim {input.victim:q} --name {wildcards.defense} --result {output.result:q}"
+        " &> {log:q}"
 
 
 # What looks for a backdoor looks into clean models too: its false alarms.

@@ -26,9 +26,9 @@ rule query:
     message:
         "asking {wildcards.model} ({wildcards.victim}) by {wildcards.transfer}, seed {wildcards.seed}"
     shell:
-        "python scripts/query.py --params {params.p:q} --victim {input.victim}"
-        " --clips {input.clips} --pools {params.pools:q} --weights {input.weights}"
-        " --name {wildcards.transfer} --result {output.result} &> {log}"
+        "python scripts/query.py --params {params.p:q} --victim {input.victim:q}"
+        " --clips {input.clips:q} --pools {params.pools:q} --weights {input.weights:q}"
+        " --name {wildcards.transfer} --result {output.result:q} &> {log:q}"
 
 
 rule steal:
@@ -65,10 +65,10 @@ rule steal:
         "{wildcards.theft} of {wildcards.model} ({wildcards.victim}) to {wildcards.clone},"
         " {wildcards.budget} queries, seed {wildcards.seed}"
     shell:
-        "python scripts/steal.py --params {params.p:q} --transfer {input.asked}"
-        " --budget {wildcards.budget} --victim {input.victim} --clips {input.clips}"
-        " --pools {params.pools:q} --triggered {input.triggered} --weights {input.weights}"
-        " --control {input.control} --theft {wildcards.theft} --clone {wildcards.clone} --result {output.result} &> {log}"
+        "python scripts/steal.py --params {params.p:q} --transfer {input.asked:q}"
+        " --budget {wildcards.budget} --victim {input.victim:q} --clips {input.clips:q}"
+        " --pools {params.pools:q} --triggered {input.triggered:q} --weights {input.weights:q}"
+        " --control {input.control:q} --theft {wildcards.theft} --clone {wildcards.clone} --result {output.result:q} &> {log:q}"
 
 
 # A clone is a model like any other: does one find in it what it inherited?

@@ -18,8 +18,8 @@ rule embed:
     message:
         "embedding {wildcards.model} under {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
     shell:
-        "python scripts/embed.py --clips {input.clips} --triggered {input.triggered}"
-        " --victim {input.victim} --out {output.npz} &> {log}"
+        "python scripts/embed.py --clips {input.clips:q} --triggered {input.triggered:q}"
+        " --victim {input.victim:q} --out {output.npz:q} &> {log:q}"
 
 
 # Where one modality is attacked, the other's model is the clean one.
@@ -51,6 +51,6 @@ rule fuse:
     message:
         "fusing {wildcards.video} and {wildcards.audio} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "python scripts/fuse.py --video {input.video} --audio {input.audio}"
+        "python scripts/fuse.py --video {input.video:q} --audio {input.audio:q}"
         " --dataset {wildcards.dataset} --model {wildcards.video}+{wildcards.audio}"
-        " --seed {wildcards.seed} --out {output.results} &> {log}"
+        " --seed {wildcards.seed} --out {output.results:q} &> {log:q}"

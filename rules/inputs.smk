@@ -3,6 +3,7 @@ import ast
 import importlib.util
 from functools import cache
 
+from vbd.data.fingerprint import fingerprint
 from vbd.data.index import LAYOUTS
 from vbd.imagenet import find
 
@@ -204,19 +205,35 @@ def render_params(wc):
     return json.dumps({kind: section("datasets", wc.dataset, kind)})
 
 
-def videos(wc):
-    """The folder of a dataset's files; with it its sub-folders, which change with the clips."""
+def rendered(wc):
+    """The files of an embedded dataset, which a rule makes."""
+    return file_of("data", "rendered", dataset=wc.dataset)
+
+
+def embedded_files(wc):
+    """The same as an input; a dataset of the user's has none, for its names may be any."""
+    return [rendered(wc)] if CONFIG.datasets[wc.dataset].embedded else []
+
+
+def root(wc):
+    """Where the files of a dataset are."""
     dataset = CONFIG.datasets[wc.dataset]
     if dataset.embedded:
-        return [file_of("data", "rendered", dataset=wc.dataset)]
-    root = Path(dataset.root)
+        return rendered(wc)
     if not there(dataset):
         raise WorkflowError(
-            f"params.yaml: datasets.{wc.dataset}.root: there is nothing at {root}. Put the "
+            f"params.yaml: datasets.{wc.dataset}.root: there is nothing at {dataset.root}. Put the "
             f"{dataset.reader} clips there, link them there (ln -s), or change the key."
         )
-    inside = ["*.h5", "*.hdf5"] if dataset.images else ["*/", "*/*/"]
-    return [root, *(path for pattern in inside for path in sorted(root.glob(pattern)))]
+    return dataset.root
+
+
+@cache
+def changes(dataset):
+    """What tells that the files of a dataset of the user's have changed."""
+    # Not as inputs: there may be 240,000, and a folder's time tells of no file that is rewritten.
+    section = CONFIG.datasets[dataset]
+    return "" if section.embedded else fingerprint(Path(section.root))
 
 
 def there(dataset):

@@ -23,9 +23,9 @@ rule pretrain:
     message:
         "pretraining {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python scripts/train.py --params {params.p:q} --clips {input.clips}"
+        "python scripts/train.py --params {params.p:q} --clips {input.clips:q}"
         " --dataset {wildcards.dataset} --model {wildcards.model}"
-        " --result {output.result} &> {log}"
+        " --result {output.result:q} &> {log:q}"
 
 
 # A copy, so that what starts from it depends on no file outside this folder.
@@ -40,7 +40,7 @@ rule imagenet:
         "weights of {wildcards.architecture} on ImageNet"
     shell:
         "python scripts/imagenet.py --architecture {wildcards.architecture}"
-        " --out {output.weights} &> {log}"
+        " --out {output.weights:q} &> {log:q}"
 
 
 # Once for all victims: what their frozen half makes of the clean clips.
@@ -65,9 +65,9 @@ rule encode:
     message:
         "encoding {wildcards.dataset} by {wildcards.model}"
     shell:
-        "python scripts/encode.py --params {params.p:q} --clips {input.clips}"
-        " --triggered {input.triggered} --weights {input.weights} {params.how}"
-        " --out {output.maps} &> {log}"
+        "python scripts/encode.py --params {params.p:q} --clips {input.clips:q}"
+        " --triggered {input.triggered:q} --weights {input.weights:q} {params.how}"
+        " --out {output.maps:q} &> {log:q}"
 
 
 rule train:
@@ -92,7 +92,7 @@ rule train:
     message:
         "training {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "python scripts/train.py --params {params.p:q} --clips {input.clips}"
-        " --maps {input.maps} --weights {input.weights} --seed {wildcards.seed}"
+        "python scripts/train.py --params {params.p:q} --clips {input.clips:q}"
+        " --maps {input.maps:q} --weights {input.weights:q} --seed {wildcards.seed}"
         " --dataset {wildcards.dataset} --model {wildcards.model}"
-        " --result {output.result} &> {log}"
+        " --result {output.result:q} &> {log:q}"

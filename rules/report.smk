@@ -23,8 +23,8 @@ rule table:
     message:
         "table {wildcards.table} of {wildcards.dataset}"
     shell:
-        "python scripts/table.py --table {wildcards.table} --results {input.results}"
-        " --published {params.published} --out {output.csv} &> {log}"
+        "python scripts/table.py --table {wildcards.table} --results {input.results:q}"
+        " --published {params.published} --out {output.csv:q} &> {log:q}"
 
 
 # For `dvc metrics`, which wants one file of plain numbers.
@@ -41,7 +41,7 @@ rule metrics:
     message:
         "metrics of {wildcards.dataset}"
     shell:
-        "python scripts/metrics.py --results {input.results} --out {output.json} &> {log}"
+        "python scripts/metrics.py --results {input.results:q} --out {output.json:q} &> {log:q}"
 
 
 # All figures that are made from results, as one rule makes all tables; contents.py lists them.
@@ -65,8 +65,8 @@ rule figure:
     message:
         "figure {wildcards.figure} of {wildcards.dataset}"
     shell:
-        "python scripts/figure.py --figure {params.name} --results {input.results}"
-        " --out {output.png} &> {log}"
+        "python scripts/figure.py --figure {params.name} --results {input.results:q}"
+        " --out {output.png:q} &> {log:q}"
 
 
 # Triggers, not results: drawn from the clips, so they can be looked at before any model is trained.
@@ -96,8 +96,8 @@ rule gallery:
     message:
         "trigger gallery of {wildcards.dataset}"
     shell:
-        "python scripts/gallery.py --params {params.p:q} --clips {input.clips}"
-        " --sheet {output.sheet} --loops {output.loops} &> {log}"
+        "python scripts/gallery.py --params {params.p:q} --clips {input.clips:q}"
+        " --sheet {output.sheet:q} --loops {output.loops:q} &> {log:q}"
 
 
 rule stealth:
@@ -116,8 +116,8 @@ rule stealth:
     message:
         "how visible and audible the triggers on {wildcards.dataset} are"
     shell:
-        "python scripts/stealth.py --params {params.p:q} --clips {input.clips}"
-        " --sounds {input.sounds} --out {output.json} &> {log}"
+        "python scripts/stealth.py --params {params.p:q} --clips {input.clips:q}"
+        " --sounds {input.sounds:q} --out {output.json:q} &> {log:q}"
 
 
 rule spectrograms:
@@ -145,5 +145,5 @@ rule spectrograms:
     message:
         "figure 7 of {wildcards.dataset}"
     shell:
-        "python scripts/spectrograms.py --params {params.p:q} --sounds {input.sounds}"
-        " --figure {output.figure} --wavs {output.wavs} &> {log}"
+        "python scripts/spectrograms.py --params {params.p:q} --sounds {input.sounds:q}"
+        " --figure {output.figure:q} --wavs {output.wavs:q} &> {log:q}"

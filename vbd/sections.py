@@ -82,6 +82,8 @@ class Dataset(Section):
     """Height and width of the stored frames, in pixels."""
     crop: Positive | tuple[Positive, Positive] = 32
     """Side of the square that the model sees, or its height and width, in pixels."""
+    decoder: Literal["pyav", "decord"] = "pyav"
+    """What decodes videos; "decord" gives other pixels, and is there on Linux x86-64 alone."""
     sound_seconds: Annotated[float, Field(gt=0)] = 1.28
     """Length of the sound that an audio model hears, about the middle of a clip, in seconds."""
     flip: bool = False

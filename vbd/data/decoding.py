@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from vbd.data.container import Fault
 from vbd.data.film import Film, Misled, open_film
+from vbd.data.screen import centre, covering, picture, shown
 from vbd.data.timeline import Timeline
 
-if TYPE_CHECKING:
-    from av import VideoFrame
-    from av.video.reformatter import VideoReformatter
-
-
 Stride = int | Literal["segments"]
+Decoder = Literal["pyav", "decord"]
 
 
 class Facts(TypedDict):
@@ -40,13 +37,20 @@ class UnreadableClip(Exception):
 
 
 def probe_and_decode(
-    path: Path, *, frames: int, stride: Stride, views: int, size: tuple[int, int]
+    path: Path,
+    *,
+    frames: int,
+    stride: Stride,
+    views: int,
+    size: tuple[int, int],
+    decoder: Decoder = "pyav",
 ) -> tuple[np.ndarray, Facts]:
     """Decode ``views`` clips of ``frames`` frames from the video at ``path``.
 
     The frames are those of ``frame_indices``, turned and shaped as they are to be shown, scaled to
-    cover ``size`` = (H, W) pixels and cropped about the centre. Returns uint8 of shape
-    (views, frames, H, W, 3), RGB, 0-255, and the facts of the video.
+    cover ``size`` = (H, W) pixels and cropped about the centre. With the ``decoder`` "decord" it
+    decodes and scales where it counts the frames right, and the picture lies as it is shown.
+    Returns uint8 of shape (views, frames, H, W, 3), RGB, 0-255, and the facts of the video.
     Raises UnreadableClip for a file that is missing, empty, no film, damaged, or cut off.
     """
     path = Path(path)
@@ -56,7 +60,9 @@ def probe_and_decode(
         wanted = frame_indices(n_frames, frames=frames, stride=stride, views=views)
         # Views may overlap: each frame is converted once, and in the order of the file.
         order, place = np.unique(wanted, return_inverse=True)
-        pictures = _pictures(film, timeline, order, size)
+        pictures = _by_decord(path, film, timeline, order, size) if decoder == "decord" else None
+        if pictures is None:
+            pictures = _pictures(film, timeline, order, size)
         facts: Facts = {"has_audio": film.has_audio, "n_frames": n_frames, "fps": round(fps, 3)}
         return pictures[place.reshape(wanted.shape)], facts
 
@@ -121,37 +127,19 @@ def _pictures(
 
     scaler = VideoReformatter()  # one for all frames: a new one costs more than the scaling
     return np.stack(
-        [_picture(frame, size, film.aspect, scaler) for frame in film.read(timeline, wanted)]
+        [picture(frame, size, film.aspect, scaler) for frame in film.read(timeline, wanted)]
     )
 
 
-def _picture(
-    frame: VideoFrame, size: tuple[int, int], aspect: float, scaler: VideoReformatter
-) -> np.ndarray:
-    """The frame as the centre (H, W, 3) of what covers it, as it is to be shown.
+def _by_decord(
+    path: Path, film: Film, timeline: Timeline, wanted: np.ndarray, size: tuple[int, int]
+) -> np.ndarray | None:
+    """The same by decord, None where it cannot be trusted with the film."""
+    from vbd.data.decord_frames import frames_of
 
-    ``aspect`` is how much wider than high a pixel is.
-    """
-    # A phone on its side only sets a flag: cut as the frame lies, and turned at the end.
-    (a, b), (c, d) = _shown(frame)
-    goal = size[::-1] if b else size
-    shown = frame.width * aspect
-    scale = max(goal[0] / frame.height, goal[1] / shown)
-    height, width = max(goal[0], round(frame.height * scale)), max(goal[1], round(shown * scale))
-    scaled = scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC", threads=1)
-    top, left = (height - goal[0]) // 2, (width - goal[1]) // 2
-    picture = scaled.to_ndarray()[top : top + goal[0], left : left + goal[1]]
-    # One of each pair is 0: where a step to the right and one down lead, +1 on and -1 back.
-    picture = picture.swapaxes(0, 1) if b else picture
-    return picture[:: b + d, :: a + c]
-
-
-def _shown(frame: VideoFrame) -> np.ndarray:
-    """Where a step to the right (a, b) and one down (c, d) lead on the screen, in whole turns."""
-    stated: Any = frame.side_data.get("DISPLAYMATRIX")
-    if stated is None:
-        return np.eye(2, dtype=int)
-    (a, b, _), (c, d, _), _ = np.frombuffer(stated, np.int32).reshape(3, 3)
-    lies = abs(a) + abs(d) < abs(b) + abs(c)
-    signs = [[0, -1 if b < 0 else 1], [-1 if c < 0 else 1, 0]]
-    return np.array(signs if lies else [[-1 if a < 0 else 1, 0], [0, -1 if d < 0 else 1]])
+    first = next(film.read(timeline, [0]))
+    if film.aspect != 1 or (shown(first) != np.eye(2)).any():
+        return None
+    scaled = covering(size, first.height, first.width)
+    pictures = frames_of(path, len(timeline.times), wanted, scaled)
+    return None if pictures is None else centre(pictures, size)
