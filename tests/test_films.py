@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from films import FPS, HEIGHT, STEP, WIDTH, copied, cut, film, greys, noise, packet_like
 
-from vbd.data.decoding import UnreadableClip, frame_indices, probe_and_decode, view_centres
+from vbd.data.decoding import UnreadableClip, frame_indices, frame_times, probe_and_decode
 from vbd.data.film import FAR
 
 ASKED = {"frames": 4, "stride": 2, "views": 2}
@@ -238,20 +238,18 @@ SLOW = [*range(0, 500, 50), *range(500, 620, 4)]
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 @pytest.mark.parametrize("first", [0, 300])
-def test_a_clip_is_heard_when_its_frames_are_shown(tmp_path, suffix, first):
+def test_a_frame_is_shown_when_the_file_says(tmp_path, suffix, first):
     path = film(tmp_path / f"a{suffix}", greys(len(SLOW)), "libx264", at=SLOW, first=first)
-    asked = {"frames": 4, "stride": 2, "views": 3}
-    centres = view_centres(path, n_frames=len(SLOW), **asked)
-    taken = np.array(SLOW)[frame_indices(len(SLOW), **asked)] / 100
-    assert centres == pytest.approx((taken[:, 0] + taken[:, -1]) / 2, abs=0.01)
+    times = frame_times(path, len(SLOW))
+    assert times - times[0] == pytest.approx(np.array(SLOW) / 100, abs=0.001)
 
 
-def test_times_come_from_the_frames_that_are_shown(tmp_path):
+def test_times_are_those_of_the_frames_that_are_shown(tmp_path):
     path = copied(film(tmp_path / "a.mp4", greys(40), bf="0"), tmp_path / "b.mp4", uncoded)
-    centres = view_centres(path, n_frames=36, frames=36, stride=1, views=1)
-    assert centres == pytest.approx([39 / FPS / 2], abs=0.01)
+    left = [i for i in range(40) if i % 10 != 5]
+    assert frame_times(path, 36) == pytest.approx(np.array(left) / FPS, abs=0.001)
     with pytest.raises(UnreadableClip, match="36 frames where 40 were: decode again"):
-        view_centres(path, n_frames=40, frames=4, stride=1, views=1)
+        frame_times(path, 40)
 
 
 def test_pixels_that_are_not_square_are_shown_as_wide_as_they_are(tmp_path):

@@ -79,14 +79,12 @@ def probe_and_decode(
         raise UnreadableClip(path, f"damaged: {type(error).__name__}: {error}") from error
 
 
-def view_centres(
-    path: Path, *, n_frames: int, frames: int, stride: Stride, views: int
-) -> np.ndarray:
-    """When the middle of each clip is shown, float64 (views,), in seconds from the first frame.
+def frame_times(path: Path, n_frames: int) -> np.ndarray:
+    """When each frame is shown, float64 (n_frames,), in seconds of the file's clock.
 
-    ``n_frames`` is what ``probe_and_decode`` found, the rest as there. Raises UnreadableClip.
+    ``n_frames`` is what ``probe_and_decode`` found. Raises UnreadableClip, also where there are
+    other frames by now.
     """
-    taken = frame_indices(n_frames, frames=frames, stride=stride, views=views)
     try:
         with open_film(path) as film:
             times = film.timeline(n_frames).times
@@ -94,8 +92,7 @@ def view_centres(
         raise UnreadableClip(path, str(fault)) from fault
     if len(times) != n_frames:
         raise UnreadableClip(path, f"{len(times)} frames where {n_frames} were: decode again")
-    # Of a looped clip the last frame is not the latest one.
-    return (times[taken.min(1)] + times[taken.max(1)]) / 2 - times[0]
+    return times
 
 
 def frame_indices(n_frames: int, *, frames: int, stride: Stride, views: int) -> np.ndarray:

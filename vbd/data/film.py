@@ -74,9 +74,7 @@ class Film:
             raise Fault(fault)
         if cut is None and self._is_torn():
             raise Fault(f"truncated: the file ends within the last of {self._packets.count} frames")
-        # An AVI's stamps count packets, and come out with other frames: there the order tells.
-        base = float(self._stream.time_base or 0)
-        return self._packets.timeline(base, known=self._format != "avi")
+        return self._packets.timeline(float(self._stream.time_base or 0))
 
     def timeline(self, n_frames: int | None = None) -> Timeline:
         """The frames that there are; ``n_frames``, where given, is how many there must be."""
@@ -87,13 +85,16 @@ class Film:
 
     def counted(self) -> Timeline:
         """The frames that there are, by decoding all of them. Raises Fault where that fails."""
-        times: list[float | None] = [frame.time for frame in self._anew()]
+        times = [frame.time for frame in self._anew()]
         if not times:
             raise Fault("damaged: no frame decodes")
+        stamps = self._packets.stamps
+        if self._format == "avi" and len(stamps) == len(times):
+            return Timeline(times=np.sort(stamps) * float(self._stream.time_base or 0))
         if None in times:
             rate = float(self._stream.average_rate or self._stream.guessed_rate or 1)
             return Timeline(times=np.arange(len(times)) / rate)
-        return Timeline(times=np.array(times, float))
+        return Timeline(times=np.sort(np.array(times, float)))
 
     def read(self, timeline: Timeline, wanted: Iterable[int]) -> Iterator[VideoFrame]:
         """The frames at the numbers ``wanted``, ascending.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vbd.data.build import check_classes, write_table
-from vbd.data.decoding import UnreadableClip, view_centres
+from vbd.data.decoding import UnreadableClip, frame_indices, frame_times
 from vbd.data.parallel import CRASHED, run_all
 from vbd.data.sound import RATE
 from vbd.data.soundtrack import read_sound
@@ -48,9 +47,9 @@ def build_sound(
         sound = open_memmap(part, "w+", np.float32, shape)
         jobs = []
         for i, row in enumerate(rows.itertuples()):
-            how = {"n_frames": row.n_frames, "frames": frames, "stride": stride, "views": views}
+            taken = frame_indices(row.n_frames, frames=frames, stride=stride, views=views)
             place = sound.offset + i * sound[0].nbytes
-            jobs.append((root / row.path, part, place, how, seconds))
+            jobs.append((root / row.path, part, place, row.n_frames, taken, seconds))
         results = dict(run_all(_read, jobs, workers, desc="sound"))
         states = [results[i] for i in range(len(rows))]
         # A decoder that crashed wrote nothing: the row is silence, as the new file had it.
@@ -66,15 +65,17 @@ def build_sound(
             file.write_text(json.dumps(counts, indent=2) + "\n")
 
 
-def _read(job: tuple[Path, Path, int, dict[str, Any], float]) -> str:
+def _read(job: tuple[Path, Path, int, int, np.ndarray, float]) -> str:
     """Write the windows of one clip to their place in the array; the state of its sound."""
-    path, array, offset, how, seconds = job
+    path, array, offset, n_frames, taken, seconds = job
     try:
-        centres = view_centres(path, **how)
+        times = frame_times(path, n_frames)
     except UnreadableClip as error:
         # Nothing is written: the row is silence, as the new file had it.
         return f"damaged: {error.reason}"
-    windows, state = read_sound(path, centres=centres, seconds=seconds)
+    # Of a looped clip the last frame is not the latest one.
+    centres = (times[taken.min(1)] + times[taken.max(1)]) / 2 - times[0]
+    windows, state = read_sound(path, centres=centres, seconds=seconds, start=times[0])
     # Not through a map of the file: there a full disk kills the process, here it is an error.
     with array.open("r+b") as file:
         file.seek(offset)

@@ -25,13 +25,18 @@ and a packet that was lost lasts longer."""
 
 
 def read_sound(
-    path: Path, *, centres: Sequence[float] | np.ndarray, seconds: float
+    path: Path,
+    *,
+    centres: Sequence[float] | np.ndarray,
+    seconds: float,
+    start: float | None = None,
 ) -> tuple[np.ndarray, str]:
     """Windows of ``seconds`` of the sound of the video at ``path``, and the state of it.
 
     Each is centred on one of ``centres``, in seconds from the first frame of the video, but moved
     to lie inside the sound track; a shorter track stands at the start, silence after it. What is
-    missing within the track is silence of its own length. The channels are averaged. Returns
+    missing within the track is silence of its own length. The channels are averaged. ``start`` is
+    when the first frame is shown, in seconds of the file's clock, where that is known. Returns
     float32 (len(centres), round(seconds * RATE)) in -1 to 1, and "whole"; "padded", the track is
     shorter than a window; "silent", no window reaches ``SILENCE``; "gaps", parts of the track are
     missing; "none", the file has no sound; or "damaged: <reason>". The last two give zeros. Raises
@@ -44,14 +49,15 @@ def read_sound(
             if not container.streams.audio:
                 return nothing, "none"
             track = _track(container)
-        with open_film(path) as film:
-            shown = film.timeline().times[0]
+        if start is None:
+            with open_film(path) as film:
+                start = film.timeline().times[0]
     except Exception as error:  # one odd file among thousands must not stop the run
         known = str(error) if isinstance(error, Fault) else getattr(error, "strerror", None)
         return nothing, f"damaged: {known or f'{type(error).__name__}: {error}'}"
-    first = ((np.asarray(centres) - seconds / 2 + shown - track.start) * RATE).round().astype(int)
+    first = ((np.asarray(centres) - seconds / 2 + start - track.start) * RATE).round().astype(int)
     first = first.clip(0, max(0, len(track) - samples))
-    windows = np.stack([track.window(start, samples) for start in first.tolist()])
+    windows = np.stack([track.window(begin, samples) for begin in first.tolist()])
     if np.abs(windows).max() < SILENCE:
         return windows, "silent"
     if len(track) < samples:

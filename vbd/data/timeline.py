@@ -42,14 +42,16 @@ class Packets:
         self.keys: list[int] = []
         self.end, self.count, self.doubtful = 0, 0, False
         self._started = False
-        self._waiting = False  # a second picture of the packet before
+        self._waiting = False  # a second picture of an earlier packet
+        # An AVI numbers its packets, in the order of the file; other times are made up from that.
+        self._numbered = stream.container.format.name == "avi"
 
     def add(self, packet: Packet[Any]) -> None:
         """Take in the next packet of the stream."""
         if not packet.size:
             return
         self.count += 1
-        stamp = packet.pts
+        stamp = packet.dts if self._numbered else packet.pts
         if stamp is not None:
             self.end = max(self.end, stamp + (packet.duration or 0))
         # A packet to discard lies before the start that an edit list sets.
@@ -70,22 +72,21 @@ class Packets:
             return bool(bytes(packet)[0] & 0x10)
         if self.codec != "mpeg4":
             return True
-        # A packed stream has two pictures in a packet, and then one that says "not coded".
+        # A packed stream has two pictures in a packet, and later on one that says "not coded".
         pictures = bytes(packet).count(VOP)
         if pictures == 1 and packet.size <= TINY:
-            self.doubtful |= not self._waiting
-        self._waiting = pictures > 1
+            waited, self._waiting = self._waiting, False
+            self.doubtful |= not waited
+            return waited
+        self._waiting |= pictures > 1
         return pictures > 0
 
-    def timeline(self, time_base: float, *, known: bool) -> Timeline | None:
-        """The frames, None where only decoding tells them.
-
-        ``known`` says that a decoded frame has the time stamp of its own packet.
-        """
+    def timeline(self, time_base: float) -> Timeline | None:
+        """The frames, in times of ``time_base`` seconds; None where only decoding tells them."""
         order = np.unique(np.array(self.stamps, np.int64))
         if self.doubtful or len(order) < max(1, len(self.stamps)):
             return None
-        if not known:
+        if self._numbered:
             return Timeline(times=order * time_base)
         keys = np.searchsorted(order, np.intersect1d(order, self.keys))
         return Timeline(times=order * time_base, stamps=order, keys=keys)
