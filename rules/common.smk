@@ -12,7 +12,9 @@ sys.path.insert(0, "")
 from vbd.config import ConfigError, check
 
 # Where it lies, quoted for the shell, in which Snakemake looks for braces.
-PYTHON = shlex.quote(str(Path(sys.executable).parent)).replace("{", "{{").replace("}", "}}")
+PYTHON = (
+    shlex.quote(str(Path(sys.executable).parent)).replace("{", "{{").replace("}", "}}")
+)
 # Steps run with the Python that runs Snakemake, also where its environment is not activated, and
 # start warm. A tenth of a training step's time on a CPU goes into pages that glibc gives back after
 # each batch and takes anew for the next, unless told to keep them.

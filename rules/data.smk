@@ -42,6 +42,7 @@ rule decode:
     params:
         root=lambda wc: root(wc),
         changes=lambda wc: changes(wc.dataset),
+        pool=lambda wc: "" if wc.dataset in learnt() else "--pool",
         # What a model sees of a stored clip is decided later, and must not decode all of them again.
         p=lambda wc: json.dumps(
             {
@@ -55,7 +56,7 @@ rule decode:
     message:
         "decoding {wildcards.dataset}"
     shell:
-        "python scripts/decode.py --params {params.p:q} --workers {threads}"
+        "python scripts/decode.py --params {params.p:q} --workers {threads} {params.pool}"
         " --root {params.root:q} --out {output.clips:q} 2> {log:q} | tee -a {log:q}"
 
 
@@ -78,7 +79,9 @@ rule sounds:
         p=lambda wc: json.dumps(
             {
                 "dataset": section(
-                    "datasets", wc.dataset, without=("crop", "flip", "render", "faces")
+                    "datasets",
+                    wc.dataset,
+                    without=("crop", "flip", "render", "faces", "decoder"),
                 )
             }
         ),

@@ -236,6 +236,17 @@ def changes(dataset):
     return "" if section.embedded else fingerprint(Path(section.root))
 
 
+@cache
+def learnt():
+    """The datasets that something is trained on; of others a thief only asks the clips."""
+    starts = {
+        CONFIG.pretraining_of(name).dataset
+        for name, model in CONFIG.models.items()
+        if model.init == "pretrain"
+    }
+    return {*datasets(), *starts}
+
+
 def there(dataset):
     """Whether the files of a dataset of the user's are at hand."""
     root = Path(dataset.root)

@@ -14,7 +14,7 @@ import pytest
 
 from vbd.data.build import EmptyClass, build
 from vbd.data.decoding import UnreadableClip, frame_indices, probe_and_decode
-from vbd.data.index import COLUMNS
+from vbd.data.index import COLUMNS, Listing
 from vbd.data.parallel import CRASHED, run_all
 from vbd.data.store import ClipStore
 
@@ -216,7 +216,8 @@ def built(rows: pd.DataFrame, root: Path, out: str = "store", **options: object)
 
 
 def test_bad_clips_are_quarantined_and_the_rest_keep_their_rows(tmp_path, rows):
-    folder = built(rows, tmp_path, absent={"run": 3, "sing": 9}, unlisted=2)
+    listing = Listing(rows, left={"notes.txt": "no video"}, absent={"run": 3}, notes=("well",))
+    folder = built(rows, tmp_path, listing=listing)
     store = ClipStore.open(folder)
     assert store.clips.shape == (5, 1, 2, 12, 16, 3)
     assert [shown(clip)[0] for clip in store.clips] == [[3, 5], [8, 10], [4, 6], [5, 7], [6, 8]]
@@ -229,10 +230,12 @@ def test_bad_clips_are_quarantined_and_the_rest_keep_their_rows(tmp_path, rows):
         lost = {row["path"]: row["reason"] for row in csv.DictReader(file)}
     assert lost.keys() == {"bad.avi", "cut.avi"} and "truncated" in lost["cut.avi"]
     assert json.loads((folder / "summary.json").read_text()) == {
+        "found": 8,
         "kept": {"train": 2, "val": 1, "test": 2},
         "quarantined": 2,
+        "left_out": {"no video": {"count": 1, "first": ["notes.txt"]}},
         "absent": {"run": 3},
-        "unlisted": 2,
+        "notes": ["well"],
     }
     index = pd.read_csv(folder / "index.csv")
     assert list(index.columns) == list(COLUMNS)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vbd.data.index import COLUMNS, Pictures
-from vbd.data.parallel import run_all
+from vbd.data.account import decoded, shown, summary
+from vbd.data.index import COLUMNS, Listing, Pictures
+from vbd.data.tries import decode
 from vbd.files import replacing
 
 if TYPE_CHECKING:
     import pandas
 
-    from vbd.data.decoding import Facts
+    from vbd.data.decoding import Decoder, Facts
 
 
 class EmptyClass(RuntimeError):
@@ -34,57 +34,75 @@ def build(
     views: int,
     size: tuple[int, int],
     workers: int,
+    decoder: Decoder = "pyav",
     pictures: Pictures | None = None,
-    absent: Mapping[str, int] = MappingProxyType({}),
-    unlisted: int = 0,
+    listing: Listing | None = None,
+    told: Callable[[Listing], None] | None = None,
 ) -> None:
     """Decode the clips of ``rows`` (paths relative to ``root``) into the store ``out``.
 
     Writes clips.npy, uint8 (N, views, frames, H, W, 3); index.csv, whose row i is clip i;
-    quarantine.csv, the clips that cannot be read and why; and summary.json, which counts them all
-    and passes on a listing's ``absent`` (for the classes of ``rows``) and ``unlisted``. ``stride``
-    is in video frames, ``size`` = (H, W) in pixels. The bytes do not depend on ``workers``, the
-    number of processes, which import ``__main__`` (a script needs its ``if __name__`` guard).
-    Without ``pictures`` the paths are videos; with it they are what it reads, in this process.
+    quarantine.csv, the files that cannot be read and why; and summary.json, the account of all
+    files of ``listing``, whose rows are ``rows`` (``vbd/data/account.py``). Where a file cannot be
+    read its spares in ``listing`` are tried. ``told`` gets the listing as it is after decoding,
+    before anything is raised. ``stride`` is in video frames, ``size`` = (H, W) in pixels. The bytes
+    do not depend on ``workers``, the number of processes, which import ``__main__`` (a script needs
+    its ``if __name__`` guard).
+    Without ``pictures`` the paths are videos, for ``decoder``; with it they are what it reads, in
+    this process.
     Raises EmptyClass where a class loses all its train or all its test clips to quarantine.
     """
     from numpy.lib.format import open_memmap
 
+    listing = Listing(rows) if listing is None else listing
     how: dict[str, Any] = {"frames": frames, "stride": stride, "views": views, "size": tuple(size)}
     # The array is renamed last: where it is, the other three are, and belong to it.
     with replacing(out / "clips.npy") as part:
         clips = open_memmap(part, "w+", np.uint8, (len(rows), views, frames, *size, 3))
         # By number, not as they come: so the bytes do not depend on ``workers``.
+        places = [clips.offset + i * clips[0].nbytes for i in range(len(rows))]
+        tries = [[path, *listing.spares.get(path, ())] for path in rows["path"]]
         if pictures is None:
-            # Each job knows its place in the file: no process hands pixels to another.
-            jobs = [
-                (root / path, part, clips.offset + i * clips[0].nbytes, how)
-                for i, path in enumerate(rows["path"])
-            ]
-            results = dict(run_all(_decode, jobs, workers, desc="decode"))
+            results = decode(tries, places, root, part, how | {"decoder": decoder}, workers)
         else:
-            found = pictures(root, list(rows["path"]), **how)
-            results = dict(_written(found, part, clips.offset))
-        reasons = [results[i] if isinstance(results[i], str) else None for i in range(len(rows))]
-        kept = [i for i, reason in enumerate(reasons) if reason is None]
-        lost = rows.assign(reason=reasons).drop(rows.index[kept])
+            found = dict(_written(pictures(root, list(rows["path"]), **how), part, clips.offset))
+            results = [[found[i]] for i in range(len(rows))]
         # Before the check, whose error points to this table.
-        write_table(lost[["path", "class_name", "split", "reason"]], out / "quarantine.csv")
+        bad = _quarantined(rows, tries, results)
+        write_table(bad, out / "quarantine.csv")
+        facts: list[Any] = [of[-1] for of in results]
+        kept = [i for i, fact in enumerate(facts) if not isinstance(fact, str)]
+        used = [of[len(result) - 1] for of, result in zip(tries, results, strict=True)]
+        index = rows.assign(path=used).iloc[kept]
+        account = decoded(listing, index, bad["path"])
+        if told is not None:
+            told(account)
+        lost = rows.assign(reason=[of[0] for of in results]).drop(rows.index[kept])
         check_classes(rows, lost, out / "quarantine.csv", "read")
         if len(lost):
             _keep(part, kept)
-        facts = {name: [results[i][name] for i in kept] for name in COLUMNS[-3:]}
-        index = rows.iloc[kept].assign(**facts)
+        index = index.assign(**{name: [facts[i][name] for i in kept] for name in COLUMNS[-3:]})
         write_table(index[list(COLUMNS)], out / "index.csv")
-        summary = {
-            "kept": {name: int(sum(index["split"] == name)) for name in ("train", "val", "test")},
-            "quarantined": len(lost),
-            # The lists name every class; of those that were not drawn nothing is missing.
-            "absent": {name: n for name, n in absent.items() if name in set(rows["class_name"])},
-            "unlisted": unlisted,
-        }
         with replacing(out / "summary.json") as file:
-            file.write_text(json.dumps(summary, indent=2) + "\n")
+            file.write_text(json.dumps(summary(account), indent=2) + "\n")
+
+
+def _quarantined(
+    rows: pandas.DataFrame,
+    tries: Sequence[Sequence[str]],
+    results: Sequence[Sequence[Facts | str]],
+) -> pandas.DataFrame:
+    """Each file that cannot be read, with its class, its split and the reason."""
+    import pandas
+
+    clips = zip(rows["class_name"], rows["split"], tries, results, strict=True)
+    bad = [
+        (path, class_name, split, reason)
+        for class_name, split, paths, reasons in clips
+        for path, reason in zip(paths, reasons, strict=False)
+        if isinstance(reason, str)
+    ]
+    return pandas.DataFrame(bad, columns=["path", "class_name", "split", "reason"])
 
 
 def write_table(table: pandas.DataFrame, path: Path) -> None:
@@ -103,7 +121,9 @@ def check_classes(rows: pandas.DataFrame, lost: pandas.DataFrame, table: Path, s
         gone = lost[(lost["class_name"] == name) & (lost["split"] == split)]
         # A class can do without val clips: one with a single group has none anyway.
         if split != "val" and len(gone) == len(group):
-            files = "\n".join(f"  {row.path}: {row.reason}" for row in gone.head(9).itertuples())
+            files = "\n".join(
+                f"  {shown(row.path)}: {row.reason}" for row in gone.head(9).itertuples()
+            )
             raise EmptyClass(
                 f"no clip of class {name!r} in split {split!r} can be {sense}:\n{files}\n"
                 f"Replace these files, or leave the class out. All such files: {table}"
@@ -130,20 +150,3 @@ def _written(
             file.seek(offset + number * clip.nbytes)
             file.write(clip.data)
             yield number, facts
-
-
-def _decode(job: tuple[Path, Path, int, dict[str, Any]]) -> Facts | str:
-    """Decode one clip to its place in the array: its facts, or the reason why it cannot be."""
-    from vbd.data.decoding import UnreadableClip, probe_and_decode
-
-    path, array, offset, how = job
-    try:
-        clip, facts = probe_and_decode(path, **how)
-    except UnreadableClip as error:
-        # Returned, not raised: one bad clip must not stop the others.
-        return error.reason
-    # Not through a map of the file: there a full disk kills the process, here it is an error.
-    with array.open("r+b") as file:
-        file.seek(offset)
-        file.write(clip.data)
-    return facts

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vbd.data.disk import OTHER as NO_VIDEO
+from vbd.data.disk import look, suffix
 from vbd.data.hdf5 import SUFFIXES
 from vbd.data.images import ROWS, SIZE, Images
 from vbd.data.index import Listing, divide, table
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 TEST_SHARE = 0.2
 WORDS = {"train": "train", "valid": "val", "test": "test"}  # in a file's name, and the split
+# Why a file is left out, in the words of the account.
+NO_SPLIT = "an .h5 file whose name tells no split"
+OTHER = "no .h5 file, or in a sub-folder"
 FACTS: Facts = {"has_audio": False, "n_frames": 1, "fps": 0.0}
 
 
@@ -25,15 +30,15 @@ def read(root: Path, *, split: int = 1) -> Listing:
 
     In a folder "train", "valid" or "test" in a file's name tells its split, and the images to
     validate with are "val"; without a file to train from, as published, they are "train", and
-    other files count as unlisted. A file that stands alone and has no such word is divided: 20 %
+    other files are left out. A file that stands alone and has no such word is divided: 20 %
     of each class (rounded, at least one image on each side) go to test, by a hash of ``split`` and
     the row. A path is <file>/<row>, a class the label as four digits, each image its own group.
     Raises FileNotFoundError where no such files are there, ValueError for a bad file.
     """
-    files = _files(root)
+    files, left = _files(root)
     splits = {file: _split_of(file) for file in files}
     if len(files) == 1 and splits[files[0]] is None:
-        return Listing(table(_divided(files[0], split)))
+        return Listing(table(_divided(files[0], split)), left)
     known = set(splits.values())
     # The data that the networks were trained on was never published.
     stands_for = {"val": "train"} if "train" not in known else {}
@@ -50,7 +55,9 @@ def read(root: Path, *, split: int = 1) -> Listing:
         if part is not None
         for record in _records(file, _labels_of(file), stands_for.get(part, part))
     ]
-    return Listing(table(records), unlisted=sum(part is None for part in splits.values()))
+    left |= {file.name: NO_SPLIT for file, part in splits.items() if part is None}
+    note = "the images to validate with are trained on, as there are no others"
+    return Listing(table(records), left, notes=(note,) if stands_for else ())
 
 
 def pictures(
@@ -96,17 +103,20 @@ def class_name(label: int) -> str:
     return f"{label:04d}"
 
 
-def _files(root: Path) -> list[Path]:
+def _files(root: Path) -> tuple[list[Path], dict[str, str]]:
+    """The files of images, and what else lies in the folder, with the reason."""
     if root.is_file():
-        return [root]
-    found = sorted(root.iterdir()) if root.is_dir() else []
-    files = [file for file in found if file.suffix.lower() in SUFFIXES and file.is_file()]
-    if not files:
+        return [root], {}
+    disk = look(root)
+    left = {name: OTHER if why == NO_VIDEO else why for name, why in disk.left.items()}
+    left |= dict.fromkeys(disk.videos, OTHER)
+    names = [name for name in disk.texts() if suffix(name) in SUFFIXES]
+    if not names:
         raise FileNotFoundError(
             f"{root} is no .h5 file and no folder with one: download clean_validation_data.h5 and "
             "clean_test_data.h5 of CSAW-HackML-2020 into it"
         )
-    return files
+    return [root / name for name in names], {n: why for n, why in left.items() if n not in names}
 
 
 def _split_of(file: Path) -> str | None:

@@ -21,22 +21,44 @@ COLUMNS = ("path", "label", "class_name", "group", "split", "has_audio", "n_fram
 LISTED = ("path", "class_name", "group", "split")
 # What is embedded is rendered in the layout of a dataset.
 LAYOUTS = {"synthetic": "ucf101", "faces": "csaw"}
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov"})
+VIDEO_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "gif", "m1v", "m2ts", "m2v"),
+        *("m4v", "mkv", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "ogm", "ogv"),
+        *("qt", "rm", "rmvb", "ts", "vob", "webm", "wmv", "y4m"),
+    )
+)
+# The words for a split, of folders and of lists.
+WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validate", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a reader found: one row a clip, and what did not match the dataset's own lists.
+    """What became of every file that was found: first a reader's, then what was drawn of it.
 
-    ``rows`` has the columns path (relative to the root, with /), class_name, group and split
-    ("train", "test" or, for the defender's clips, "val"). ``absent`` counts, by class, the
-    clips that the lists name and the disk does not hold: a part of UCF-101 is normal. ``unlisted``
-    counts the videos on disk that no list names.
+    ``rows``, one a clip, has the columns path (relative to the root, with /), class_name, group
+    and split ("train", "test" or, for the defender's clips, "val"). ``left`` are all other files
+    below the root, each with the reason, in the same words for all of a kind; ``spares`` those of
+    them that are tried in turn where the file of a row (its path) cannot be read. ``absent``
+    counts, by class, the clips that the dataset's lists name and the disk does not hold: a part of
+    UCF-101 is normal. ``notes`` are sentences on what was understood of the folder.
     """
 
     rows: pandas.DataFrame
+    left: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, int] = field(default_factory=dict)
-    unlisted: int = 0
+    notes: tuple[str, ...] = ()
+    spares: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def found(self) -> int:
+        """The number of files found (of images in an .h5 file, each is one)."""
+        return len(self.rows) + len(self.left)
 
 
 class Pictures(Protocol):
@@ -110,19 +132,3 @@ def divide(names: list[str], split: int, share: float) -> dict[str, list[str]]:
     shuffled = sorted(names, key=lambda name: sha256(f"{split}/{name}".encode()).digest())
     n_test = min(max(1, round(share * len(names))), max(0, len(names) - 1))
     return {"test": shuffled[:n_test], "train": shuffled[n_test:]}
-
-
-def videos_in(folder: Path) -> list[str]:
-    """The names of the video files that lie directly in ``folder``, sorted; [] if it is none."""
-    if not folder.is_dir():
-        return []
-    return sorted(file.name for file in folder.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES)
-
-
-def folders_in(folder: Path) -> list[Path]:
-    """The folders directly in ``folder``, sorted, without the hidden ones; [] if it is none."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )

@@ -18,9 +18,9 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
     """The trusted clips in ``source``, cut as the model's ``card`` says, and the unreadable ones.
 
     ``source`` is a folder of videos with one sub-folder a class, a clip store, whose split "val"
-    is taken, or an .h5 file of images (``vbd/data/images.py``). Unreadable files come with the
-    reason, by name. Raises ValueError for a class that the model does not know, or where no video
-    can be read.
+    is taken, or an .h5 file of images (``vbd/data/images.py``). Files that cannot be read come with
+    the reason, by name; those that are none of the clips too, a kind by the name of its first.
+    Raises ValueError for a class that the model does not know, or where no video can be read.
     """
     clip, names = card.get("clip", {}), card["class_names"]
     missing = {"frames", "stride", "crop"} - set(clip)
@@ -40,10 +40,12 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
         return images(source, names), {}
     from tqdm import tqdm
 
+    from vbd.data.account import kinds
     from vbd.data.decoding import UnreadableClip, probe_and_decode
     from vbd.data.folder import read
 
-    rows = read(source).rows
+    listing = read(source)
+    rows = listing.rows
     # Asked before decoding: a misnamed folder shows at once, not after minutes.
     unknown = sorted(set(rows["class_name"]) - set(names))
     if unknown:
@@ -64,7 +66,11 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
         labels.append(names.index(row.class_name))
     if not pixels:
         raise ValueError(f"{source}: none of {len(rows)} videos can be read: {unreadable}")
-    return replace(from_clips(torch.stack(pixels), labels), crop=size), unreadable
+    left = {
+        f"{files[0]}{f' and {len(files) - 1} more' * (len(files) > 1)}": why
+        for why, files in kinds(listing).items()
+    }
+    return replace(from_clips(torch.stack(pixels), labels), crop=size), unreadable | left
 
 
 def images(path: Path, names: Sequence[str] | None = None) -> Examples:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vbd.data.account import tell
 from vbd.data.build import build
+from vbd.data.decord_frames import available
 from vbd.data.index import module, read
-from vbd.data.sampling import sample
+from vbd.data.sampling import draw
 from vbd.sections import Dataset
 
 
@@ -18,20 +20,32 @@ def main() -> None:
     parser.add_argument("--params", type=json.loads, required=True, help='{"dataset": section}')
     parser.add_argument("--root", type=Path, required=True, help="folder of the files")
     parser.add_argument("--workers", type=int, default=1, help="processes")
+    asked = "the clips are only asked about: no class needs test clips, and one class will do"
+    parser.add_argument("--pool", action="store_true", help=asked)
     parser.add_argument("--out", type=Path, required=True, help="clips.npy to write")
     args = parser.parse_args()
     dataset = Dataset(**args.params["dataset"])
+    if dataset.decoder == "decord" and not available():
+        parser.error(
+            "decoder: decord is not installed, it has wheels for Linux on x86-64: use pyav"
+        )
     listing = read(dataset.reader, args.root, split=dataset.official_split)
-    rows = sample(
-        listing.rows,
-        classes=dataset.classes,
-        clips_per_class=dataset.clips_per_class,
-        val=dataset.val,
-        # The dataset's seed, not a cell's: all seeds are trained and tested on the same clips.
-        rng=np.random.default_rng(dataset.seed),
-    )
+    try:
+        drawn = draw(
+            listing,
+            classes=dataset.classes,
+            clips_per_class=dataset.clips_per_class,
+            val=dataset.val,
+            # The dataset's seed, not a cell's: all seeds are trained and tested on the same clips.
+            rng=np.random.default_rng(dataset.seed),
+            pool=args.pool,
+        )
+    except ValueError:
+        # What lies in the folder may show why.
+        tell(listing, "listed")
+        raise
     build(
-        rows,
+        drawn.rows,
         args.root,
         args.out.parent,
         frames=dataset.frames,
@@ -39,8 +53,9 @@ def main() -> None:
         views=dataset.views,
         size=dataset.store,
         workers=args.workers,
+        decoder=dataset.decoder,
         pictures=getattr(module(dataset.reader), "pictures", None),
-        # What the lists have and the folder has not is counted, never left out in silence.
-        absent=listing.absent,
-        unlisted=listing.unlisted,
+        # What was found in the folder is counted to the last file, never left out in silence.
+        listing=drawn,
+        told=tell,
     )
