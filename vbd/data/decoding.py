@@ -10,7 +10,7 @@ import numpy as np
 
 from vbd.data.container import Fault
 from vbd.data.film import Film, Misled, open_film
-from vbd.data.screen import centre, covering, picture, shown
+from vbd.data.screen import UPRIGHT, centre, covering, picture, shown
 from vbd.data.timeline import Timeline
 
 Stride = int | Literal["segments"]
@@ -123,9 +123,8 @@ def _pictures(
     from av.video.reformatter import VideoReformatter
 
     scaler = VideoReformatter()  # one for all frames: a new one costs more than the scaling
-    return np.stack(
-        [picture(frame, size, film.aspect, scaler) for frame in film.read(timeline, wanted)]
-    )
+    aspect = film.aspect
+    return np.stack([picture(frame, size, aspect, scaler) for frame in film.read(timeline, wanted)])
 
 
 def _by_decord(
@@ -135,7 +134,7 @@ def _by_decord(
     from vbd.data.decord_frames import frames_of
 
     first = next(film.read(timeline, [0]))
-    if film.aspect != 1 or (shown(first) != np.eye(2)).any():
+    if film.aspect != 1 or shown(first) != UPRIGHT:
         return None
     scaled = covering(size, first.height, first.width)
     pictures = frames_of(path, len(timeline.times), wanted, scaled)

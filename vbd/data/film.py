@@ -167,7 +167,7 @@ def _decoded(container: InputContainer, film: VideoStream, there: int) -> Iterat
         # Of no bytes are the last one, which has no time, and frames that were left out.
         if packet.size == 0 and packet.dts is not None:
             continue
-        if packet.is_keyframe and key is None:
+        if key is None and packet.is_keyframe:
             key = packet.pts or 0
         try:
             frames = packet.decode()

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
 
 
+UPRIGHT = ((1, 0), (0, 1))  # as it lies
+
+
 def picture(
     frame: VideoFrame, size: tuple[int, int], aspect: float, scaler: VideoReformatter
 ) -> np.ndarray:
@@ -42,15 +45,12 @@ def centre(pictures: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return pictures[..., top : top + size[0], left : left + size[1], :]
 
 
-def shown(frame: VideoFrame) -> np.ndarray:
-    """Where a step to the right (a, b) and one down (c, d) lead on the screen, in whole turns.
-
-    int (2, 2) of -1, 0 and 1; the identity for a frame that is shown as it lies.
-    """
+def shown(frame: VideoFrame) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where a step to the right (a, b) and one down (c, d) lead on the screen, in whole turns."""
     stated: Any = frame.side_data.get("DISPLAYMATRIX")
     if stated is None:
-        return np.eye(2, dtype=int)
-    (a, b, _), (c, d, _), _ = np.frombuffer(stated, np.int32).reshape(3, 3)
-    lies = abs(a) + abs(d) < abs(b) + abs(c)
-    signs = [[0, -1 if b < 0 else 1], [-1 if c < 0 else 1, 0]]
-    return np.array(signs if lies else [[-1 if a < 0 else 1, 0], [0, -1 if d < 0 else 1]])
+        return UPRIGHT
+    (a, b, _), (c, d, _), _ = np.frombuffer(stated, np.int32).reshape(3, 3).tolist()
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        return (0, -1 if b < 0 else 1), (-1 if c < 0 else 1, 0)
+    return (-1 if a < 0 else 1, 0), (0, -1 if d < 0 else 1)
