@@ -11,6 +11,7 @@ import pytest
 from films import FPS, HEIGHT, STEP, WIDTH, copied, cut, film, greys, noise, packet_like
 
 from vbd.data.decoding import UnreadableClip, frame_indices, frame_times, probe_and_decode
+from vbd.data.decord_frames import available
 from vbd.data.film import FAR
 
 ASKED = {"frames": 4, "stride": 2, "views": 2}
@@ -314,3 +315,29 @@ def test_a_long_film_is_not_decoded_from_its_start(tmp_path, monkeypatch, suffix
         assert numbers.tolist() == (frame_indices(20 * FAR, **asked) % 40).tolist()
         # In an AVI time stamps do not lead to frames.
         assert count < 200 if suffix != ".avi" else count > 9 * FAR
+
+
+@pytest.mark.skipif(not available(), reason="decord has wheels for Linux on x86-64 alone")
+@pytest.mark.parametrize(
+    ("make", "taken"),
+    [
+        (lambda at: film(at / "a.avi", greys(40)), True),
+        (lambda at: film(at / "a.mp4", greys(40), "libx264"), True),
+        # It counts packets, and knows of no shape and no turn.
+        (lambda at: ODD["frames not coded, AVI"](at)[0], False),
+        (lambda at: film(at / "a.mkv", greys(40), "libx264", aspect=Fraction(2)), False),
+        (lambda at: film(at / "a.mp4", greys(40), turned=(90, False, False)), False),
+    ],
+    ids=["AVI", "MP4", "not coded", "not square", "turned"],
+)
+def test_decord_gives_the_same_frames_where_it_is_trusted_with_them(tmp_path, make, taken):
+    path = make(tmp_path)
+    asked = ASKED | {"size": (30, 30)}
+    one, facts = probe_and_decode(path, **asked)
+    other, same = probe_and_decode(path, decoder="decord", **asked)
+    assert facts == same and one.shape == other.shape
+    # Of plain grey, however it is scaled; noise would tell that another decoder was at work.
+    assert np.abs(one.astype(int) - other).max() <= 3
+    marked = film(tmp_path / f"noise{path.suffix}", noise(40)) if taken else path
+    one, other = (probe_and_decode(marked, decoder=d, **asked)[0] for d in ("pyav", "decord"))
+    assert (one != other).any() == taken
