@@ -90,9 +90,9 @@ def edited(file: Path, text: str) -> Iterator[None]:
         file.write_text(before)
 
 
-def commented(file: Path) -> AbstractContextManager[None]:
-    """The file with one more comment, for a while."""
-    return edited(file, file.read_text() + "# an edit\n")
+def changed_code(file: Path) -> AbstractContextManager[None]:
+    """The file with one more line that says something, for a while."""
+    return edited(file, file.read_text() + "\nEDITED = True\n")
 
 
 def changed_params(tree: Path, changes: dict) -> AbstractContextManager[None]:
@@ -165,9 +165,25 @@ def test_a_second_run_has_nothing_to_do(tree):
     assert "Running stage" not in said and "up to date" in said
 
 
-def test_a_touched_file_re_runs_nothing(tree):
+def test_a_touched_file_and_a_comment_re_run_nothing(tree):
     (tree / "vbd/triggers/badnet.py").touch()
     assert planned(tree) == {}
+    for file in ("vbd/metrics.py", "vbd/training.py", "scripts/train.py"):
+        with edited(tree / file, "# A comment.\n" + (tree / file).read_text()):
+            assert planned(tree) == {}
+
+
+def test_the_order_of_keys_changes_nothing(tree):
+    params = yaml.safe_load((tree / "params.yaml").read_text())
+    turned = {key: params[key] for key in reversed(params)}
+    for kind in ("models", "datasets", "attacks", "defenses"):
+        for name, section in turned[kind].items():
+            section = {key: section[key] for key in reversed(section)}
+            if "params" in section:
+                section["params"] = dict(reversed(section["params"].items()))
+            turned[kind][name] = section
+    with edited(tree / "params.yaml", yaml.safe_dump(turned, sort_keys=False)):
+        assert planned(tree) == {}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +200,7 @@ def test_a_touched_file_re_runs_nothing(tree):
     ],
 )
 def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
-    with commented(tree / file):
+    with changed_code(tree / file):
         assert planned(tree) == jobs
 
 
@@ -243,7 +259,7 @@ def test_a_mistake_stops_the_run_before_its_first_job(tree, changes, said):
 
 def test_dvc_runs_the_stages_after_an_edit_of_the_code(tree):
     """Every stage hands the edit to Snakemake, which must not be left out of any."""
-    with commented(tree / "vbd/defenses/activation_clustering.py"):
+    with changed_code(tree / "vbd/defenses/activation_clustering.py"):
         said = sh(tree, "dvc", "repro", "--dry")
     for stage in ("data", "models", "attacks", "defenses", "fusion", "extraction", "report"):
         assert f"Running stage '{stage}'" in said
@@ -255,14 +271,14 @@ def test_a_clone_takes_up_the_results(tree, clone):
     assert (clone / RESULT).read_bytes() == (tree / RESULT).read_bytes()
     with changed_params(clone, RATE):
         assert planned(clone) == ATTACK
-    with commented(clone / "vbd/triggers/badnet.py"):
+    with changed_code(clone / "vbd/triggers/badnet.py"):
         assert planned(clone) == TRIGGER
 
 
 @pytest.mark.parametrize("file", ["params.yaml", "vbd/triggers/badnet.py"])
 def test_a_clone_with_edits_does_not_take_up_the_results(clone, file):
     """Without a record Snakemake would take them for those of the edited params or code."""
-    changed = changed_params(clone, RATE) if file == "params.yaml" else commented(clone / file)
+    changed = changed_params(clone, RATE) if file == "params.yaml" else changed_code(clone / file)
     with changed:
         said = sh(clone, sys.executable, "scripts/restore.py", fails=True)
         assert "other params or code" in said and f" {file.split('/')[0]} changed" in said

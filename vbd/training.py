@@ -32,9 +32,9 @@ def fit(
 ) -> History:
     """Train ``model`` in place on ``examples``; gives mean loss and accuracy (0-1) of each epoch.
 
-    The state after each epoch is kept in ``resume``: called again after a kill, with everything
-    else the same, it goes on from there and ends with the same weights as without the kill. A
-    state that belongs to other data, settings, weights or code is ignored.
+    The state after each epoch is kept in ``resume``, in the end the weights: called again, after a
+    kill or later on, with everything else the same, it goes on from there and ends with the same
+    weights. A state that belongs to other data, settings, weights or code is ignored.
 
     ``criterion`` gives the loss of logits (B, classes) and labels (B, ...) where it is not to be
     the cross entropy. Where labels are no classes, the accuracy is the share of clips whose highest
@@ -95,6 +95,8 @@ def fit(
         kept.save({"epoch": epoch + 1, "parts": states, "history": history})
         right = f", accuracy {hits / count:.3f}" if examples.labels.numel() else ""
         print(f"{name}: loss {loss / count:.4f}{right}", flush=True)
+    # The optimiser's state is twice as large, and of no more use.
+    kept.save({"epoch": settings.epochs, "parts": [model.state_dict()], "history": history})
     return history
 
 
@@ -169,7 +171,8 @@ def _take_up(kept: Resume, parts: Sequence[Any]) -> tuple[int, History]:
     state = kept.load()
     if state is None:
         return 0, {"loss": [], "accuracy": []}
-    for part, values in zip(parts, state["parts"], strict=True):
+    # What is done has kept the weights alone.
+    for part, values in zip(parts, state["parts"], strict=False):
         part.load_state_dict(values)
     print(f"resumed after epoch {state['epoch']}", flush=True)
     return state["epoch"], state["history"]

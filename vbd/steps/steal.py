@@ -91,7 +91,7 @@ def steal(
     model = Model(**params["model"])
     network = untrained(model, len(trained.class_names), weights, seed)
     criterion = Criterion(Distillation(**params["loss"]))
-    # Beside the declared outputs, which Snakemake deletes before the step starts.
+    # Beside the declared outputs, which Snakemake deletes before the step starts; it stays there.
     settings, resume = Training(**params["training"]), out / "resume.pt"
     # Made once: turning clips takes as long as a small clone's training step.
     known = known.in_memory()
@@ -131,7 +131,6 @@ def steal(
         attack=trained.result["attack"],
         mode=trained.result["mode"],
     )
-    resume.unlink()
 
 
 def _evaluation(trained: Trained) -> Evaluation:

@@ -83,7 +83,8 @@ def train_victim(
         knows_classes(weights, class_names)
     network = untrained(model, len(class_names), weights, seed)
     train = training_examples(folder, model, dataset, threat, seed)
-    # Beside the declared outputs, which Snakemake deletes before the step starts.
+    # Beside the declared outputs, which Snakemake deletes before the step starts. What is trained
+    # stays there: a change in how it is tested must not train it again.
     resume = out / "resume.pt"
     test, learner = clean_examples(folder, "test", model, dataset), network
     if kept := Kept.open(maps, dataset.views):
@@ -111,8 +112,6 @@ def train_victim(
         attack=names["attack"],
         mode=names["mode"],
     )
-    # A kill before this line is one that can be taken up; a model that is not trained keeps none.
-    resume.unlink(missing_ok=True)
 
 
 def _clip_card(dataset: Dataset, model: Model) -> dict[str, Any]:
