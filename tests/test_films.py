@@ -171,7 +171,7 @@ def several(path: Path, *tracks: tuple[str, list[np.ndarray], int]) -> Path:
     with av.open(str(path), "w") as out:
         streams = []
         for codec, images, disposition in tracks:
-            stream = out.add_stream(codec, rate=FPS, options={"qp": "4"})
+            stream = out.add_stream(codec, rate=FPS, options={"qp": "4", "g": "8"})
             stream.height, stream.width = images[0].shape[:2]
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             stream.disposition = disposition
@@ -189,8 +189,9 @@ COVER = [np.full((HEIGHT, WIDTH, 3), 250, np.uint8)]
 @pytest.mark.parametrize("disposition", [0, 1, av.stream.Disposition.attached_pic.value])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
 def test_the_film_is_taken_and_not_the_cover_before_it(tmp_path, suffix, disposition):
-    tracks = ("mjpeg", COVER, disposition), ("libx264", greys(20), 0)
-    assert shown(several(tmp_path / f"a{suffix}", *tracks)) == [[0, 2, 4, 6], [13, 15, 17, 19]]
+    tracks = ("mjpeg", COVER, disposition), ("libx264", greys(40), 0)
+    path = several(tmp_path / f"a{suffix}", *tracks)
+    assert shown(path) == [[0, 2, 4, 6], [33, 35, 37, 39]] and n_frames(path) == 40
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ class Film:
         self._stream, self._packets = film_in(container)
         self._format = container.format.name
         self.has_audio = bool(container.streams.audio)
+        # Elsewhere, or beside another picture, to seek to the start may lead past it.
+        self._rewinds = self._format in (MP4, "avi") and len(container.streams.video) == 1
 
     @property
     def aspect(self) -> float:
@@ -85,6 +87,8 @@ class Film:
 
     def counted(self) -> Timeline:
         """The frames that there are, by decoding all of them. Raises Fault where that fails."""
+        # What the packets have promised may have failed at this.
+        self._rewinds = False
         times = [frame.time for frame in self._anew()]
         if not times:
             raise Fault("damaged: no frame decodes")
@@ -146,11 +150,10 @@ class Film:
             frames = _decoded(self._container, self._stream, self._packets.count)
             # Some are shown before their key frame, and lack what they were made from.
             yield from dropwhile(lambda frame: frame.pts is None or frame.pts < stamp, frames)
-        elif self._format in (*_SEEKABLE, "avi"):
+        elif self._rewinds:
             self._container.seek(0)
             yield from _decoded(self._container, self._stream, self._packets.count)
         else:
-            # Where there is no index, to seek to the start may lead past it.
             with self._again() as (container, stream):
                 yield from _decoded(container, stream, self._packets.count)
 
