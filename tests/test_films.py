@@ -166,6 +166,13 @@ def test_a_transport_stream_cut_between_its_packets_is_named(tmp_path):
             n_frames(path)
 
 
+def test_a_stream_without_a_container_is_read_and_a_cut_one_named(tmp_path):
+    path = film(tmp_path / "a.h264", noise(31), "libx264").rename(tmp_path / "a.mp4")
+    assert n_frames(path) == 31
+    with pytest.raises(UnreadableClip, match="truncated"):
+        n_frames(cut(path))
+
+
 def several(path: Path, *tracks: tuple[str, list[np.ndarray], int]) -> Path:
     """A file with several pictures: of each its codec, its images and its disposition."""
     with av.open(str(path), "w") as out:

@@ -6,6 +6,7 @@ import mmap
 from collections.abc import Callable
 from pathlib import Path
 
+RAW = ("h264", "hevc", "m4v", "mpegvideo")  # a stream without a container, as libav calls it
 TAIL = 4096  # packets from the end in which one of every stream starts
 Bytes = mmap.mmap
 """A file as bytes, of which only what is looked at is read."""
@@ -18,6 +19,8 @@ def is_cut(path: Path, container: str, stream: int) -> bool | None:
     live stream, is not cut. None: it ends where a whole one seldom does, and only decoding its last
     frame tells.
     """
+    if container in RAW:
+        return None
     if container not in (*_ENDS, "mpegts"):
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

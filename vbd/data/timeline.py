@@ -98,5 +98,7 @@ def packets_of(
     """What all ``packets`` say, by the index of their stream, which is one of ``streams``."""
     found = {stream.index: Packets(stream) for stream in streams}
     for packet in packets:
-        found[packet.stream_index].add(packet)
+        # Some containers show only on the way what else they hold.
+        if packet.stream_index in found:
+            found[packet.stream_index].add(packet)
     return found
