@@ -4,6 +4,9 @@ from snakemake.utils import min_version
 min_version("9.11")
 
 
+include: "rules/stated.smk"
+
+
 configfile: "params.yaml"
 
 
@@ -22,6 +25,16 @@ include: "rules/defenses.smk"
 include: "rules/fusion.smk"
 include: "rules/extraction.smk"
 include: "rules/report.smk"
+
+
+# Seconds each: on a cluster they run where Snakemake does.
+localrules:
+    table,
+    figure,
+    metrics,
+    gallery,
+    stealth,
+    spectrograms,
 
 
 # Without a target everything is made; each phase is a target too, for DVC and for a part.

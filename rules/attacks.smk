@@ -5,13 +5,13 @@
 rule stamp:
     input:
         clips=at("data", "clips.npy"),
-        code=lambda wc: code("scripts/stamp.py", *trigger_code(wc)),
     output:
         clips=at("stored"),
     log:
         log_of("stored"),
     priority: 1
     params:
+        code=lambda wc: code("scripts/stamp.py", *trigger_code(wc)),
         p=lambda wc: json.dumps({"attack": section("attacks", wc.attack)}),
     message:
         "triggering all clips of {wildcards.dataset}: {wildcards.attack} ({wildcards.mode})"
@@ -25,7 +25,6 @@ rule optimise:
         clips=at("data", "clips.npy"),
         # The attacker's own clean model, of the same seed: each seed has another trigger.
         model=at("baseline", "model.safetensors"),
-        code=lambda wc: code("scripts/optimise.py", model_code(wc)),
     output:
         trigger=at("searched"),
     log:
@@ -35,6 +34,7 @@ rule optimise:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code("scripts/optimise.py", model_code(wc)),
         target=lambda wc: CONFIG.attacks[wc.attack].target,
     message:
         "searching the {wildcards.attack} trigger on {wildcards.model}, seed {wildcards.seed}"
@@ -50,13 +50,13 @@ use rule encode as encode_trigger with:
         triggered=triggered,
         weights=lambda wc: initial(wc.model),
         optimised=optimised,
-        code=lambda wc: code("scripts/encode.py", model_code(wc), *trigger_code(wc)),
     output:
         maps=at("encoded_trigger", "maps.npy"),
         rows=at("encoded_trigger", "rows.npy"),
     log:
         log_of("encoded_trigger"),
     params:
+        code=lambda wc: code("scripts/encode.py", model_code(wc), *trigger_code(wc)),
         p=encode_params,
         how="--mode {mode} --seed {seed}",
     message:
@@ -71,7 +71,6 @@ rule attack:
         # Those that the baseline starts from: then the poison is all that differs.
         weights=weights,
         optimised=optimised,
-        code=lambda wc: code("scripts/train.py", model_code(wc), *trigger_code(wc)),
     output:
         model=at("attack", "model.safetensors"),
         card=at("attack", "model.json"),
@@ -84,6 +83,7 @@ rule attack:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code("scripts/train.py", model_code(wc), *trigger_code(wc)),
         p=lambda wc: attack_params(wc),
     message:
         "{wildcards.attack} ({wildcards.mode}) on {wildcards.model}, seed {wildcards.seed}"

@@ -205,10 +205,13 @@ def _look(cell):
 
 
 def compared(dataset, model=None):
-    """Those of a dataset on which the frames of several models are attacked."""
+    """Those of a dataset, where an attack on frames is on several models."""
     # One architecture has nothing to be compared with, and sound is not compared with frames.
-    seen = {cell[1] for cell in only(attack_cells(), dataset) if not is_heard(cell[1])}
-    return victims(dataset) if len(seen) > 1 else []
+    seen = {
+        cell[1:4] for cell in only(attack_cells(), dataset) if not is_heard(cell[1])
+    }
+    attacks = [attack for _, *attack in seen]
+    return victims(dataset) if any(attacks.count(a) > 1 for a in attacks) else []
 
 
 def ablated(dataset=None, model=None):
@@ -366,10 +369,10 @@ def figures_of(dataset):
 
 
 def report_files():
-    """Tables and figures of every dataset in the grid."""
-    found = []
+    """Tables and figures of every dataset in the grid, and the page for those that DVC draws."""
+    found = [at("page")]
     for dataset in datasets():
-        names = ["metrics.json"]
+        names = ["metrics"]
         names += [
             f"tables/{name}.csv"
             for name, entry in TABLES.items()

@@ -2,14 +2,16 @@
 import json
 import shlex
 import shutil
+import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# This folder comes first: its own vbd, and a user's own classes.
-sys.path.insert(0, "")
-from vbd.config import ConfigError, check
+from vbd.config import check, refusal
+from vbd.data.fingerprint import fingerprint
+from vbd.trial.verdict import tried
 
 # Where it lies, quoted for the shell, in which Snakemake looks for braces.
 PYTHON = (
@@ -48,8 +50,14 @@ wildcard_constraints:
     figure="(?!figure3_gallery|figure7_spectrograms)[a-z0-9_]+",
 
 
+# Asked of a dataset by its trial and by its decoding.
+fingerprint = cache(fingerprint)
+
 try:
-    CONFIG = check(config)
+    CONFIG = check(config, STATED)
+    # Jobs that read the workflow again, as on a cluster, start where it has passed.
+    if workflow.is_main_process and (wrong := tried(CONFIG, fingerprint)):
+        raise refusal(wrong, STATED)
 except ConfigError as error:
     raise WorkflowError(str(error))
 
@@ -63,7 +71,17 @@ def section(*path, without=()):
     part = CONFIG
     for name in path:
         part = part[name] if isinstance(part, dict) else getattr(part, name)
-    return json.loads(part.model_dump_json(exclude=set(without)))
+    return in_order(json.loads(part.model_dump_json(exclude=set(without))))
+
+
+def in_order(section):
+    """A section whose params, which stand in any order in the file, stand in one."""
+    if not isinstance(section, dict):
+        return section
+    found = {key: in_order(value) for key, value in section.items()}
+    if isinstance(section.get("params"), dict):
+        found["params"] = json.loads(json.dumps(section["params"], sort_keys=True))
+    return found
 
 
 def step_params(wc, **sections):
@@ -131,5 +149,31 @@ def leads_to_first(wc):
     return int(wc.model in attacked_models() and seen)
 
 
+def nodes():
+    """The cores of each kind of node that Slurm has here, and whether it has GPUs; none without."""
+    if shutil.which("sinfo") is None:
+        return []
+    try:
+        said = subprocess.run(
+            ["sinfo", "--noheader", "--format=%c %G"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    except subprocess.TimeoutExpired:
+        return []
+    found = [line.split(maxsplit=1) for line in said.stdout.splitlines()]
+    return [
+        (int(cores.rstrip("+")), "gpu" in devices)
+        for cores, devices in found
+        if cores.rstrip("+").isdigit()
+    ]
+
+
+NODES = nodes()
+
+# What a step takes that takes all cores: what asks for more than any node has waits for ever.
+CORES = min(16, max((cores for cores, _ in NODES), default=16))
+
 # Snakemake counts GPUs, vbd picks one; where there is none no step may wait for it.
-GPU = int(shutil.which("nvidia-smi") is not None)
+GPU = int(shutil.which("nvidia-smi") is not None or any(gpu for _, gpu in NODES))

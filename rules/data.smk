@@ -2,16 +2,15 @@
 
 
 rule render:
-    input:
-        code=code("scripts/render.py"),
     output:
         rendered=directory(at("data", "rendered")),
     log:
         log_of("data", "render"),
     priority: 2
     # As many as there are up to 16: nothing else can run before there are clips.
-    threads: 16
+    threads: CORES
     params:
+        code=code("scripts/render.py"),
         p=lambda wc: render_params(wc),
     message:
         "rendering the embedded clips of {wildcards.dataset}"
@@ -23,7 +22,6 @@ rule render:
 rule decode:
     input:
         rendered=embedded_files,
-        code=reader_code,
     output:
         clips=at("data", "clips.npy"),
         index=at("data", "index.csv"),
@@ -38,8 +36,9 @@ rule decode:
         log_of("data", "decode"),
     # Before all training: it takes all cores, and would keep some idle until they are all free.
     priority: 2
-    threads: 16
+    threads: CORES
     params:
+        code=reader_code,
         root=lambda wc: root(wc),
         changes=lambda wc: changes(wc.dataset),
         pool=lambda wc: "" if wc.dataset in learnt() else "--pool",
@@ -66,15 +65,15 @@ rule sounds:
         clips=at("data", "clips.npy"),
         index=at("data", "index.csv"),
         rendered=embedded_files,
-        code=code("scripts/sounds.py"),
     output:
         sound=at("data", "sound.npy"),
         states=at("data", "sound.csv"),
         summary=at("data", "sound.json"),
     log:
         log_of("data", "sound"),
-    threads: 16
+    threads: CORES
     params:
+        code=code("scripts/sounds.py"),
         root=lambda wc: root(wc),
         p=lambda wc: json.dumps(
             {

@@ -5,7 +5,6 @@
 rule vae:
     input:
         clips=at("data", "clips.npy"),
-        code=code("scripts/vae.py"),
     output:
         model=at("taught", "model.safetensors"),
         card=at("taught", "model.json"),
@@ -15,6 +14,7 @@ rule vae:
     resources:
         gpu=GPU,
     params:
+        code=code("scripts/vae.py"),
         p=lambda wc: teach_params(wc),
     message:
         "teaching {wildcards.defense} the clean clips of {wildcards.dataset}, seed {wildcards.seed}"
@@ -33,9 +33,6 @@ rule defend:
         taught=taught,
         victim=at("attack", "result.json"),
         model=at("attack", "model.safetensors"),
-        code=lambda wc: code(
-            "scripts/defend.py", defense_code(wc), *trigger_code(wc), model_code(wc)
-        ),
     output:
         result=at("defense", "result.json"),
         scores=at("defense", "scores.npz"),
@@ -45,6 +42,9 @@ rule defend:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code(
+            "scripts/defend.py", defense_code(wc), *trigger_code(wc), model_code(wc)
+        ),
         p=lambda wc: defense_params(wc),
     message:
         "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
@@ -65,11 +65,12 @@ use rule defend as defend_clean with:
         taught=[],
         victim=at("baseline", "result.json"),
         model=at("baseline", "model.safetensors"),
-        code=lambda wc: code("scripts/defend.py", defense_code(wc), model_code(wc)),
     output:
         result=at("scan", "result.json"),
         scores=at("scan", "scores.npz"),
     log:
         log_of("scan"),
+    params:
+        code=lambda wc: code("scripts/defend.py", defense_code(wc), model_code(wc)),
     message:
         "{wildcards.defense} on clean {wildcards.model}, seed {wildcards.seed}"

@@ -8,7 +8,6 @@ rule query:
         weights=asking_weights,
         victim=lambda wc: victim_of(wc, "result.json"),
         model=lambda wc: victim_of(wc, "model.safetensors"),
-        code=lambda wc: code("scripts/query.py", query_code(wc), model_code(wc)),
     output:
         result=at("transfer", "result.json"),
         transfer=at("transfer", "transfer.npz"),
@@ -21,6 +20,7 @@ rule query:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code("scripts/query.py", query_code(wc), model_code(wc)),
         p=query_params,
         pools=pool_arguments,
     message:
@@ -43,11 +43,6 @@ rule steal:
         control=clean_clone,
         asked=lambda wc: asked_of(wc, "result.json"),
         transfer=lambda wc: asked_of(wc, "transfer.npz"),
-        code=lambda wc: code(
-            "scripts/steal.py",
-            *(query_code(wc), model_code(wc), clone_code(wc)),
-            *victims_trigger_code(wc),
-        ),
     output:
         model=at("clone", "model.safetensors"),
         card=at("clone", "model.json"),
@@ -59,6 +54,11 @@ rule steal:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code(
+            "scripts/steal.py",
+            *(query_code(wc), model_code(wc), clone_code(wc)),
+            *victims_trigger_code(wc),
+        ),
         p=steal_params,
         pools=pool_arguments,
     message:
@@ -81,15 +81,16 @@ use rule defend as defend_clone with:
         taught=[],
         victim=at("clone", "result.json"),
         model=at("clone", "model.safetensors"),
-        code=lambda wc: code(
-            "scripts/defend.py",
-            *(defense_code(wc), clone_code(wc)),
-            *victims_trigger_code(wc),
-        ),
     output:
         result=at("inherited", "result.json"),
         scores=at("inherited", "scores.npz"),
     log:
         log_of("inherited"),
+    params:
+        code=lambda wc: code(
+            "scripts/defend.py",
+            *(defense_code(wc), clone_code(wc)),
+            *victims_trigger_code(wc),
+        ),
     message:
         "{wildcards.defense} on the clone {wildcards.clone} of {wildcards.victim}, seed {wildcards.seed}"

@@ -7,7 +7,6 @@ rule embed:
         triggered=triggered,
         victim=at("attack", "result.json"),
         weights=at("attack", "model.safetensors"),
-        code=lambda wc: code("scripts/embed.py", model_code(wc), *trigger_code(wc)),
     output:
         npz=at("embedding"),
     log:
@@ -15,6 +14,8 @@ rule embed:
     threads: 1
     resources:
         gpu=GPU,
+    params:
+        code=lambda wc: code("scripts/embed.py", model_code(wc), *trigger_code(wc)),
     message:
         "embedding {wildcards.model} under {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
     shell:
@@ -29,11 +30,12 @@ use rule embed as embed_clean with:
         triggered=[],
         victim=at("baseline", "result.json"),
         weights=at("baseline", "model.safetensors"),
-        code=lambda wc: code("scripts/embed.py", model_code(wc)),
     output:
         npz=at("clean_embedding"),
     log:
         log_of("clean_embedding"),
+    params:
+        code=lambda wc: code("scripts/embed.py", model_code(wc)),
     message:
         "embedding {wildcards.model}, clean, seed {wildcards.seed}"
 
@@ -43,11 +45,12 @@ rule fuse:
     input:
         video=lambda wc: embedded(wc, "video"),
         audio=lambda wc: embedded(wc, "audio"),
-        code=code("scripts/fuse.py"),
     output:
         results=directory(at("fusion")),
     log:
         log_of("fusion"),
+    params:
+        code=code("scripts/fuse.py"),
     message:
         "fusing {wildcards.video} and {wildcards.audio} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:

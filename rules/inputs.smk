@@ -1,51 +1,25 @@
 # What the rules take in: the code that a step runs, and the files of its cell.
-import ast
+import hashlib
 import importlib.util
 from functools import cache
 
-from vbd.data.fingerprint import fingerprint
+from vbd.code import meaning, used
 from vbd.data.index import LAYOUTS
 from vbd.imagenet import find
 
 # The code that a step runs ---------------------------------------------------------------------
 
 
-def code(script, *methods):
-    """The script, the method files and every module of vbd that they import, directly or not.
-
-    Snakemake does not see edits to imported modules: as inputs it compares them by checksum.
-    """
-    todo, found = [script, *methods], set()
-    while todo:
-        file = todo.pop()
-        if file not in found:
-            found.add(file)
-            todo += imported(file)
-    return sorted(found)
-
-
 @cache
-def imported(file):
-    """Files of vbd that a file imports, the __init__ files above them included."""
-    found = []
-    for node in ast.walk(ast.parse(Path(file).read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [
-                node.module,
-                *(f"{node.module}.{alias.name}" for alias in node.names),
-            ]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "vbd":
-                stems = [Path(*parts[: i + 1]) for i in range(len(parts))]
-                files = [s / "__init__.py" for s in stems] + [
-                    stems[-1].with_suffix(".py")
-                ]
-                found += [str(file) for file in files if file.exists()]
-    return found
+def code(script, *methods):
+    """A hash of the script, the method files and all that they import and that is not installed.
+
+    Snakemake does not see edits to imported modules. As a parameter it also tells an edit from a
+    comment.
+    """
+    files = used(map(Path, (script, *methods)), Path(""))
+    stated = [f"{file} {meaning(file)}" for file in files]
+    return hashlib.sha256("\n".join(stated).encode()).hexdigest()
 
 
 def method(package, name):

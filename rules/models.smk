@@ -4,7 +4,6 @@
 rule pretrain:
     input:
         clips=clips,
-        code=lambda wc: code("scripts/train.py", model_code(wc)),
     output:
         model=at("pretrained", "model.safetensors"),
         card=at("pretrained", "model.json"),
@@ -19,6 +18,7 @@ rule pretrain:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code("scripts/train.py", model_code(wc)),
         p=lambda wc: step_params(wc, training=pretraining(wc)),
     message:
         "pretraining {wildcards.model} on {wildcards.dataset}"
@@ -30,12 +30,12 @@ rule pretrain:
 
 # A copy, so that what starts from it depends on no file outside this folder.
 rule imagenet:
-    input:
-        code=code("scripts/imagenet.py"),
     output:
         weights=at("imagenet"),
     log:
         log_of("imagenet"),
+    params:
+        code=code("scripts/imagenet.py"),
     message:
         "weights of {wildcards.architecture} on ImageNet"
     shell:
@@ -49,7 +49,6 @@ rule encode:
         clips=clips,
         triggered=[],
         weights=lambda wc: initial(wc.model),
-        code=lambda wc: code("scripts/encode.py", model_code(wc)),
     output:
         maps=at("encoded", "maps.npy"),
         rows=at("encoded", "rows.npy"),
@@ -60,6 +59,7 @@ rule encode:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code("scripts/encode.py", model_code(wc)),
         p=encode_params,
         how="",
     message:
@@ -75,7 +75,6 @@ rule train:
         clips=clips,
         maps=maps,
         weights=weights,
-        code=lambda wc: code("scripts/train.py", model_code(wc)),
     output:
         model=at("baseline", "model.safetensors"),
         card=at("baseline", "model.json"),
@@ -88,6 +87,7 @@ rule train:
     resources:
         gpu=GPU,
     params:
+        code=lambda wc: code("scripts/train.py", model_code(wc)),
         p=lambda wc: step_params(wc, training=training(wc)),
     message:
         "training {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"

@@ -32,6 +32,8 @@ PLACES = {
     "inherited": "results/extraction/{dataset}/{model}/{victim}/{theft}/{clone}/budget{budget}/{defense}/seed{seed}",
     # Cells are shared between configurations, what is said of them is not.
     "report": f"results/report/{CONFIG.configuration}/{{dataset}}",
+    # Of all configurations: dvc.yaml says what is drawn on it.
+    "page": "results/report/plots.html",
 }
 
 
@@ -42,7 +44,7 @@ def at(kind, file=None):
 
 def log_of(kind, step=None):
     """The log of the step that makes a place; of one of several, its name is in the path."""
-    pattern = re.sub(r"\.(np[yz]|safetensors)$", "", at(kind, step))
+    pattern = re.sub(r"\.(np[yz]|safetensors|html)$", "", at(kind, step))
     return pattern.replace("results/", "results/logs/", 1) + ".log"
 
 

@@ -1,16 +1,25 @@
 # Tables and figures, made from the results of the cells and nothing else.
 
 
+from snakemake.assets import Assets
+
+
+# What Snakemake's report opens on.
+report: "captions/start.rst"
+
+
 rule table:
     input:
         results=lambda wc: made_from(TABLES[wc.table], wc.dataset),
         # The one file that makes it: an edit of another table re-runs nothing here.
-        code=lambda wc: code("scripts/table.py", TABLES[wc.table].file),
     output:
-        csv=report(
-            at("report", "tables/{table}.csv"),
+        csv=at("report", "tables/{table}.csv"),
+        html=report(
+            at("report", "tables/{table}.html"),
             caption="captions/table.rst",
-            category="Tables",
+            category=lambda wc: (
+                "1 Main table" if wc.table == "summary" else "2 Tables"
+            ),
             labels={"dataset": "{dataset}", "table": "{table}"},
         ),
         md=at("report", "tables/{table}.md"),
@@ -19,6 +28,7 @@ rule table:
         log_of("report", "tables/{table}"),
     priority: lambda wc: int(wc.table in FIRST)
     params:
+        code=lambda wc: code("scripts/table.py", TABLES[wc.table].file),
         published=published_dataset,
     message:
         "table {wildcards.table} of {wildcards.dataset}"
@@ -27,38 +37,58 @@ rule table:
         " --published {params.published} --out {output.csv:q} &> {log:q}"
 
 
-# For `dvc metrics`, which wants one file of plain numbers.
+# For `dvc metrics`, which shows a row a file, of plain numbers.
 rule metrics:
     input:
         results=lambda wc: victims(wc.dataset)
         + defended(wc.dataset)
         + scanned(wc.dataset),
-        code=code("scripts/metrics.py"),
     output:
-        json=at("report", "metrics.json"),
+        models=directory(at("report", "metrics")),
     log:
         log_of("report", "metrics"),
+    params:
+        code=code("scripts/metrics.py"),
     message:
         "metrics of {wildcards.dataset}"
     shell:
-        "python scripts/metrics.py --results {input.results:q} --out {output.json:q} &> {log:q}"
+        "python scripts/metrics.py --results {input.results:q} --out {output.models:q} &> {log:q}"
+
+
+# Vega draws the plots of `dvc plots`, by default from the network; Snakemake's own reports bring it.
+rule page:
+    output:
+        html=at("page"),
+    log:
+        log_of("page"),
+    params:
+        code=code("scripts/page.py"),
+        # With input: where Snakemake is installed is no parameter of the page.
+        scripts=lambda wc, input: [
+            Assets.base_path() / f"{name}/{name}.js"
+            for name in ("vega", "vega-lite", "vega-embed")
+        ],
+    message:
+        "the page of dvc plots"
+    shell:
+        "python scripts/page.py --scripts {params.scripts:q} --out {output.html:q} &> {log:q}"
 
 
 # All figures that are made from results, as one rule makes all tables; contents.py lists them.
 rule figure:
     input:
         results=figure_results,
-        code=figure_code,
     output:
         png=report(
             at("report", "figures/{figure}.png"),
             caption="captions/figure.rst",
-            category="Figures",
+            category="3 Figures",
             labels=figure_labels,
         ),
     log:
         log_of("report", "figures/{figure}"),
     params:
+        code=figure_code,
         name=lambda wc: figures_of(wc.dataset)[wc.figure][0],
         # Snakemake takes one file of captions a rule: that file shows this parameter.
         caption=caption,
@@ -74,24 +104,24 @@ rule gallery:
     input:
         clips=at("data", "clips.npy"),
         triggers=lambda wc: shown_triggers(wc.dataset).values(),
-        code=lambda wc: trigger_codes(wc, "scripts/gallery.py", "video"),
     output:
         sheet=report(
             at("report", "figures/figure3_gallery.png"),
             caption="captions/gallery.rst",
-            category="Figures",
+            category="3 Figures",
             labels={"dataset": "{dataset}", "figure": "3: trigger gallery"},
         ),
         loops=report(
             directory(at("report", "figures/gallery")),
             patterns=["{trigger}.gif"],
             caption="captions/gallery.rst",
-            category="Triggers in motion",
+            category="4 Triggers in motion",
             labels={"dataset": "{dataset}", "trigger": "{trigger}"},
         ),
     log:
         log_of("report", "figures/gallery"),
     params:
+        code=lambda wc: trigger_codes(wc, "scripts/gallery.py", "video"),
         p=lambda wc: trigger_params(wc, "video"),
     message:
         "trigger gallery of {wildcards.dataset}"
@@ -106,12 +136,12 @@ rule stealth:
         sounds=lambda wc: attacks_on(wc.dataset, "audio")
         and file_of("data", "sound.npy", dataset=wc.dataset),
         triggers=lambda wc: shown_triggers(wc.dataset).values(),
-        code=lambda wc: trigger_codes(wc, "scripts/stealth.py", "video", "audio"),
     output:
         json=at("report", "stealth.json"),
     log:
         log_of("report", "stealth"),
     params:
+        code=lambda wc: trigger_codes(wc, "scripts/stealth.py", "video", "audio"),
         p=lambda wc: trigger_params(wc, "video", "audio"),
     message:
         "how visible and audible the triggers on {wildcards.dataset} are"
@@ -123,24 +153,24 @@ rule stealth:
 rule spectrograms:
     input:
         sounds=at("data", "sound.npy"),
-        code=lambda wc: trigger_codes(wc, "scripts/spectrograms.py", "audio"),
     output:
         figure=report(
             at("report", "figures/figure7_spectrograms.png"),
             caption="captions/spectrograms.rst",
-            category="Figures",
+            category="3 Figures",
             labels={"dataset": "{dataset}", "figure": "7: spectrograms"},
         ),
         wavs=report(
             directory(at("report", "figures/sounds")),
             patterns=["{sound}.wav"],
             caption="captions/spectrograms.rst",
-            category="Triggers to listen to",
+            category="5 Triggers to listen to",
             labels={"dataset": "{dataset}", "sound": "{sound}"},
         ),
     log:
         log_of("report", "figures/spectrograms"),
     params:
+        code=lambda wc: trigger_codes(wc, "scripts/spectrograms.py", "audio"),
         p=lambda wc: trigger_params(wc, "audio"),
     message:
         "figure 7 of {wildcards.dataset}"

@@ -18,8 +18,9 @@ def _write(path: Path, row: dict) -> Path:
     return path
 
 
-def _cell(folder: Path, number: int, seed: int) -> Path:
-    trigger, mode, rules = CELLS[number]
+def found(number: int, seed: int) -> tuple[dict, dict]:
+    """Metrics and arrays of the detector on one of ``CELLS``."""
+    _, _, rules = CELLS[number]
     metrics = {"cda": 0.93, "asr": 0.05, "ra": 0.0, "der": 0.9}
     metrics |= {"auroc": 0.99, "fpr": 0.05, "fnr": 0.02}
     for i, rule in enumerate(rules):
@@ -27,12 +28,18 @@ def _cell(folder: Path, number: int, seed: int) -> Path:
         metrics |= {f"fnr_{rule}": 0.02 + 0.01 * seed, f"threshold_{rule}": 0.04 + 0.01 * i}
     for rule, clean in (("mean", 0.03), ("published", 0.08)):
         metrics |= {f"loss_{rule}_test": clean, f"loss_{rule}_triggered": 2 * clean + 0.01 * seed}
+    frames = np.full((2, 8, 6, 3), 90, np.uint8)
+    errors = np.linspace(0, 0.5, 96).reshape(2, 8, 6)
+    return metrics, {"shown": frames, "restored": frames + 9, "errors": errors}
+
+
+def _cell(folder: Path, number: int, seed: int) -> Path:
+    trigger, mode, _ = CELLS[number]
+    metrics, arrays = found(number, seed)
     row = {"attack": trigger, "mode": mode, "seed": seed, "defense": "vae", "metrics": metrics}
     row["params"] = {"attack": {"trigger": trigger}, "defense": {"defense": "vae"}}
     path = _write(folder / f"{number}{seed}" / "result.json", row)
-    frames = np.full((2, 8, 6, 3), 90, np.uint8)
-    errors = np.linspace(0, 0.5, 96).reshape(2, 8, 6)
-    np.savez(path.with_name("scores.npz"), shown=frames, restored=frames + 9, errors=errors)
+    np.savez(path.with_name("scores.npz"), **arrays)
     return path
 
 

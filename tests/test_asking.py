@@ -241,9 +241,13 @@ def test_true_classes_decide_nothing(name, params):
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("prada", {"variant": "fgsm"}, "'fgsm' is none of jacobian, targeted, colour"),
+        (
+            "prada",
+            {"variant": "fgsm"},
+            "variant: 'fgsm' should be 'jacobian', 'targeted' or 'colour'",
+        ),
         ("prada", {"seeds": 1.0}, "1.0 is no share"),
-        ("knockoff", {"strategy": "greedy"}, "'greedy' is neither random nor adaptive"),
+        ("knockoff", {"strategy": "greedy"}, "strategy: 'greedy' should be 'random' or 'adaptive'"),
         ("knockoff", {"rewards": ["fame"]}, "are not some of certainty, diversity, loss"),
     ],
 )

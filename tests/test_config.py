@@ -16,7 +16,7 @@ BASE = yaml.safe_load((ROOT / "params.yaml").read_text())
 MISTAKES = [
     ("attacks.badnet.rat", 0.2, ["attacks.badnet.rat: unknown key", "'rate'"]),
     ("seedz", [0], ["seedz: unknown key", "'seeds'"]),
-    ("training.epochs", "many", ["training.epochs", "integer"]),
+    ("training.epochs", "many", ["training.epochs", "whole number"]),
     ("training.lr", -1, ["training.lr", "greater than 0"]),
     ("grid.0.attacks", ["badnets"], ["grid.0.attacks", "'badnets'", "'badnet'"]),
     ("attacks.badnet.rate", 0.95, ["attacks.badnet.rate: 0.95", "about 0.90"]),

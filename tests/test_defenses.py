@@ -417,8 +417,8 @@ def test_the_noise_on_the_neurons_is_that_of_the_authors(monkeypatch):
         return loss(self, clips, labels, weight, bias)
 
     monkeypatch.setattr(Neurons, "loss", recording)
-    # With a rate of 0 the mask stays at 1, and what is left is the noise.
-    case, pruning = planted(), defense("anp", steps=50, eps=0.4, lr=0.0)
+    # At such a rate the mask stays at 1, and what is left is the noise.
+    case, pruning = planted(), defense("anp", steps=50, eps=0.4, lr=1e-12)
     pruning.mask(case.model, case.clean, 0)
     # Each step asks thrice: for the slope at the start, without noise, with it.
     start, without, worst = (torch.stack(noise[i::3]) for i in range(3))

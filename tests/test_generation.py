@@ -111,7 +111,7 @@ def test_the_same_seed_asks_the_same_and_spends_all(name):
 @pytest.mark.parametrize("name", ["maze", "dfme", "conditional_gan"])
 def test_a_batch_of_one_clip_is_refused_before_anything_is_asked(name):
     here = scene(100)
-    with pytest.raises(ValueError, match="batch of 1 clips: a generator needs 2"):
+    with pytest.raises(ValueError, match="batch: 1 should be greater than or equal to 2"):
         get(name)(batch=1, width=4, noise=8).ask(here)
     assert here.oracle.spent == 0
 

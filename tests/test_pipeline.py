@@ -41,7 +41,7 @@ FACE_TRIGGER = SCREENED | {"attack": 1, "figure": 3, "table": 6}
 FACES = FACE_TRIGGER | {"train": 1, "vae": 1, "all": 0}
 DEFENSE = REPORT | {"defend": 3, "table": 4, "figure": 1}
 RESULT = "results/attacks/synthetic/i3d/badnet/static/seed0/result.json"
-METRICS = "results/report/default/synthetic/metrics.json"
+METRICS = "results/report/default/synthetic/metrics/i3d.json"
 RATE = {"attacks": {"badnet": {"rate": 0.2}}}
 
 
@@ -289,12 +289,14 @@ def test_a_clone_with_edits_does_not_take_up_the_results(clone, file):
 def test_dvc_shows_metrics_params_and_plots(tree):
     shown = json.loads(sh(tree, "dvc", "metrics", "show", "--json"))
     (state,) = shown.values()  # the workspace, or the branch where the two are the same
-    assert "asr" in state["data"][METRICS]["data"]["i3d"]["static badnet"]
+    assert {"cda", "asr"} <= set(state["data"][METRICS]["data"])
     with changed_params(tree, RATE):
         assert "attacks.badnet.rate" in sh(tree, "dvc", "params", "diff")
     said = sh(tree, "dvc", "plots", "show", "--out", "dvc_plots")
     page = (tree / "dvc_plots/index.html").read_text()
     assert "failed" not in said and "CDA against ASR" in page
+    # Nothing is loaded from elsewhere.
+    assert "vegaEmbed" in page and 'src="http' not in page
     assert {"curves_i3d.png", "figure3_gallery.png"} <= {
         path.name.rpartition("figures_")[2] for path in (tree / "dvc_plots/static").iterdir()
     }
@@ -304,13 +306,14 @@ def test_the_report_is_one_file_with_tables_and_figures(tree):
     sh(tree, "snakemake", "--report", "report.html")
     page = (tree / "report.html").read_text()
     for words in (
+        "Where to look first",
         "Elimination: share of poisoned",
         "Loss and accuracy on the training",
         "amplified five times",
         "laid over clean and over triggered",
-        "attacks.csv",
-        "table5_activation_clustering.csv",
-        "table7_audiovisual.csv",
+        "attacks.html",
+        "table5_activation_clustering.html",
+        "table7_audiovisual.html",
         "to listen to",
         "figure3_gallery.png",
         "curves_i3d.png",

@@ -9,75 +9,17 @@ import pytest
 import screened
 import stolen
 import torch
+from findings import CURVES, METHODS, inverted, scan
 from PIL import Image
 
 from vbd.report import plotting, published, writing
-from vbd.report.cells import means, read
+from vbd.report.cells import read
 from vbd.report.contents import FIGURES, TABLES
 from vbd.report.figures import gallery
+from vbd.report.headlines import headlines
+from vbd.steps import page
 
 GOLDEN = Path(__file__).parent / "golden"
-RULES = ("reference", "smaller", "relative_size", "silhouette")
-CURVES = {"loss": [2.0, 1.0], "accuracy": [0.1, 0.9]}
-# What each kind of defence finds on its own, and the arrays beside it.
-METHODS = {
-    "activation_clustering": (
-        {"elimination": 0.9, "sacrifice": 0.05, "auroc": 0.97, "decides_from": 0.39}
-        | {f"elimination_{rule}": 0.9 - 0.1 * i for i, rule in enumerate(RULES)}
-        | {f"sacrifice_{rule}": 0.05 + 0.1 * i for i, rule in enumerate(RULES)},
-        {},
-    ),
-    "strip": (
-        {"auroc": 0.8, "fpr": 0.01, "fnr": 0.6},
-        {"test": [-2.0, -2.1, -1.9], "triggered": [-0.2, -2.0], "threshold": -1.0},
-    ),
-    "fine_pruning": (
-        {"pruned": 0.5},
-        {"stages": [0, 0.5, 0.9], "cda": [0.9, 0.8, 0.2], "asr": [1, 1, 0.5]},
-    ),
-    "abl": ({"isolation_precision": 0.8}, {}),
-}
-
-
-def scan(seed: int, target: int) -> tuple[dict, dict]:
-    """Metrics and arrays of Neural Cleanse: with seed 0 it flags class 0, with others none."""
-    norms, found = np.array([9.0 + 40 * seed, 60, 80, 70]), float(seed == 0)
-    masks = np.zeros((4, 2, 8, 8, 1), np.float16)
-    masks[:, 1, 6:, 6:] = 1
-    metrics = {
-        "detected": found,
-        "index": 4.0 - 3 * seed,
-        "index_of_norms": 3.0,
-        "detected_by_norms": 1.0,
-    }
-    metrics |= {"norm": norms[0], "norm_median": 65.0, "found_class": 0.0 if found else -1.0}
-    metrics |= {"recovered_asr": 1.0, "trigger_asr": 0.9, "passes": 12000.0}
-    if target >= 0:
-        index = metrics["index"] if target == 0 else -0.5
-        metrics |= {"target_index": index, "right_class": found * (target == 0)}
-        metrics["right_class_by_norms"] = float(target == 0)
-    patterns, change = np.full((4, 8, 8, 3), 200, np.uint8), np.full((8, 8), 3.0 * (target >= 0))
-    arrays = {
-        "norms": norms,
-        "index": np.ones(4),
-        "evidence": np.ones(4),
-        "masks": masks,
-        "patterns": patterns,
-    }
-    return metrics, arrays | {"suspect": 0, "target": target, "change": change}
-
-
-def inverted(seed: int, target: int) -> tuple[dict, dict]:
-    """Metrics and arrays of trigger inversion: with seed 0 it finds a lag to class 0."""
-    if seed:
-        return {"detected": 0.0, "found_class": -1.0}, {}
-    metrics = {"detected": 1.0, "found_class": 0.0, "clarity": 2.0, "recovered_asr": 0.95}
-    metrics |= {"by_patch": 0.0, "by_playback": 1.0, "trigger_asr": 0.9}
-    clip = np.linspace(0, 255, 4 * 8 * 8 * 3).astype(np.uint8).reshape(4, 8, 8, 3)
-    arrays = {"family": "playback", "before": clip, "after": clip[::-1], "function": np.zeros(4)}
-    return metrics | ({"right_class": float(target == 0)} if target >= 0 else {}), arrays
-
-
 # (model, architecture, attack, mode, seeds): a natural attack, a second architecture, an attack
 # that nobody published and a model of sound are among them.
 VICTIMS = [
@@ -225,6 +167,27 @@ def test_a_table_is_the_golden_one(cells, tmp_path, name):
     assert "\n".join(texts) == (GOLDEN / f"{name}.txt").read_text()
 
 
+def test_a_table_as_html_shows_a_name_as_it_is_and_loads_nothing(tmp_path):
+    table = pd.DataFrame({"attack": ["<script>"], "cda": [90.04]})
+    writing.write(table, ["a < b"], tmp_path / "t.csv")
+    text = (tmp_path / "t.html").read_text()
+    assert "<script" not in text and "&lt;script&gt;" in text
+    assert "a &lt; b" in text and "90.0" in text and "http" not in text
+
+
+def test_the_page_of_plots_has_its_scripts_in_it(tmp_path, monkeypatch):
+    scripts = [tmp_path / name for name in ("first.js", "second.js")]
+    for path in scripts:
+        path.write_text("text = '</script>'")
+    out = tmp_path / "page.html"
+    monkeypatch.setattr("sys.argv", ["page", "--scripts", *map(str, scripts), "--out", str(out)])
+    page.main()
+    text = out.read_text()
+    assert text.count("</script>") == 2 and "{plot_divs}" in text
+    # Where that stands DVC puts what loads its own from the network.
+    assert "{scripts}" not in text
+
+
 def of_first_seed(path: Path) -> bool:
     if path.is_dir():
         return path.name == "seed0"
@@ -335,15 +298,34 @@ def test_a_mode_of_a_users_own_has_a_row_of_its_own_in_the_summary(cells, tmp_pa
     assert list(table.loc[table["model"] == row["model"], "mode"]) == ["clean", "flash", "hum"]
 
 
-def test_metrics_for_dvc_are_means_in_percent(cells):
-    found = means(read([*cells["baselines"], *cells["attacks"]]))["i3d"]
-    assert found["baseline"] == {"cda": 96.0}
-    assert found["static badnet"] == {"cda": 95.0, "asr": 99.0, "ra": 1.0, "asr_video": 70.0}
+def test_the_headlines_of_a_model_are_means_over_its_attacks_each_counted_alike(cells):
+    kinds = (*VICTIM, "strip", "fine_pruning", "neural_cleanse", "scans")
+    found = headlines(read([path for kind in kinds for path in cells[kind]]))
+    # BadNet in two modes has two seeds, the other two attacks have one.
+    assert found["i3d"] == {
+        "cda": 96.0,
+        "cda_attacked": 94.5,
+        "asr": 99.5,
+        "asr_lowest": 99.0,
+        "asr_defended": 20.75,
+        "cda_best_defense": 90.0,
+        "asr_best_defense": 20.67,
+        "right_class": 20.0,
+        "false_alarms": 50.0,
+    }
+    assert found["audio"] == {"cda": 95.0, "cda_attacked": 94.0, "asr": 100.0, "asr_lowest": 100.0}
+
+
+def test_a_defence_of_one_attack_alone_is_not_the_best(cells):
+    strip = [path for path in cells["strip"] if "static" in path.read_text()]
+    frame = read([*cells["attacks"], *cells["fine_pruning"], *strip])
+    frame.loc[frame["method"] == "strip", "asr"] = 0.0
+    assert headlines(frame)["i3d"]["asr_best_defense"] == 20.67
 
 
 def test_only_shares_are_in_percent_and_a_class_has_no_mean(cells):
-    found = means(read(cells["scans"]))["i3d"]["baseline neural_cleanse"]
-    assert (found["detected"], found["index"], found["passes"]) == (50.0, 2.5, 12000.0)
+    found = read(cells["scans"]).iloc[0]
+    assert (found["detected"], found["index"], found["passes"]) == (100.0, 4.0, 12000.0)
     assert "found_class" not in found
 
 

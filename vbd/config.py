@@ -1,6 +1,5 @@
 """All of ``params.yaml``: what does not fit together is said, with the key and the remedy."""
 
-import difflib
 from itertools import product
 from operator import gt
 from pathlib import Path
@@ -9,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from vbd.data.size import FACE, sides
+from vbd.fitting import misfits
 from vbd.imagenet import PACKAGES
+from vbd.mistakes import ConfigError, Mistake, explained, suggest
+from vbd.ranges import Seed
 from vbd.sections import (
     Attack,
     Block,
@@ -26,15 +28,14 @@ from vbd.sections import (
     Training,
     Transfer,
 )
+from vbd.settings import no_settings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+    from vbd.stated import Stated
+
 Part = TypeVar("Part", bound=Section)
-
-
-class ConfigError(ValueError):
-    """A ``params.yaml`` that cannot be run; the message names each key and its remedy."""
 
 
 class Config(Section):
@@ -42,7 +43,7 @@ class Config(Section):
 
     configuration: Name = "default"
     """What this configuration is called: its tables and figures lie in results/report/<name>/."""
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     """A cell is run once a seed; tables give mean and standard deviation."""
     grid: Annotated[list[Block], Field(min_length=1)]
     """Which cells there are."""
@@ -173,6 +174,13 @@ class Config(Section):
                     f"models.{name}.training.epochs: 0 takes the model as init has it: give a "
                     "checkpoint there, and no attacks in grid"
                 )
+            own = "epochs" in model.pretraining.training.model_fields_set
+            path = f"models.{name}.pretraining" if own else "pretraining"
+            if model.init == "pretrain" and not self.pretraining_of(name).training.epochs:
+                raise ValueError(f"{path}.training.epochs: 0 learns nothing: set init: scratch")
+        for name, theft in self.thefts.items():
+            if "epochs" in theft.training.model_fields_set and not theft.training.epochs:
+                raise ValueError(f"thefts.{name}.training.epochs: 0 makes no clone")
         return self
 
     @model_validator(mode="after")
@@ -212,6 +220,15 @@ class Config(Section):
                     f"datasets.{name}.crop: {dataset.crop} is larger than "
                     f"datasets.{name}.store: {list(dataset.store)}"
                 )
+            if isinstance(dataset.classes, list) and len(set(dataset.classes)) < len(
+                dataset.classes
+            ):
+                raise ValueError(f"datasets.{name}.classes: one of them stands there twice")
+            if dataset.embedded and dataset.root is not None:
+                raise ValueError(
+                    f"datasets.{name}.root: the reader {dataset.reader} makes its clips: leave it "
+                    "out, or name another reader"
+                )
             if not dataset.embedded and dataset.root is None:
                 raise ValueError(
                     f"datasets.{name}.root: the reader {dataset.reader} needs the clips' folder"
@@ -242,6 +259,17 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _stored_fit(self) -> "Config":
+        for name, attack in self.attacks.items():
+            searched = attack.trigger == "optimised" and "path" not in attack.params
+            if attack.stored and (attack.also or searched or "audio" in attack.modes):
+                raise ValueError(
+                    f"attacks.{name}.stored: kept are frames with one trigger, which is known "
+                    "before the victim: leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _attacks_fit(self) -> "Config":
         for block in self.grid:
             for dataset in block.datasets:
@@ -259,12 +287,7 @@ def _stated(whole: Part, *own: Part) -> Part:
 
 def _known(path: str, name: str, there: dict[str, Any]) -> None:
     if name not in there:
-        raise ValueError(f"{path}: {name!r} is not defined. {_suggest(name, list(there))}")
-
-
-def _suggest(name: str, there: list[str]) -> str:
-    close = difflib.get_close_matches(name, there, 1)
-    return f"Did you mean {close[0]!r}?" if close else f"There is: {', '.join(there)}."
+        raise ValueError(f"{path}: {name!r} is not defined. {suggest(name, list(there))}")
 
 
 def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset) -> None:
@@ -278,12 +301,15 @@ def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset)
     # So many has each task that is rendered.
     if dataset.embedded and classes is None:
         classes = 10 if dataset.reader == "synthetic" else dataset.faces.identities
-    if classes is None:
+    # Of one class alone it is said elsewhere that there is nothing to tell apart.
+    if classes is None or classes < 2:
         return
-    for target in (attack.target, *(part.target for part in attack.also)):
+    targets = [("target", attack.target)]
+    targets += [(f"also.{i}.target", part.target) for i, part in enumerate(attack.also)]
+    for key, target in targets:
         if target >= classes:
             raise ValueError(
-                f"attacks.{name}.target: class {target} is not sampled, "
+                f"attacks.{name}.{key}: class {target} is not sampled, "
                 f"datasets.{dataset_name} has the classes 0 to {classes - 1}"
             )
     # No clip of the target class is poisoned; classes are taken to be of one size.
@@ -294,25 +320,51 @@ def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset)
         )
 
 
-def check(values: dict[str, Any]) -> Config:
-    """The configuration in ``values``; raises ConfigError that names every key and its remedy."""
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        # All that pydantic has found, not the first alone; its own text speaks of models, not keys.
-        lines = [_explain(item, values) for item in error.errors()]
-        raise ConfigError("params.yaml:\n" + "\n".join(f"  {line}" for line in lines)) from None
+def check(values: dict[str, Any], stated: "Stated | None" = None) -> Config:
+    """The configuration in ``values``; raises ConfigError that names every key and its remedy.
+
+    ``stated`` knows the files that they are from.
+    """
+    found = list(no_settings(values))
+    if not found:
+        try:
+            config = Config.model_validate(values)
+        except ValidationError as error:
+            # All that pydantic has found, not the first alone.
+            found = _explained(error.errors(), values)
+        else:
+            found = list(misfits(config))
+    if found:
+        raise refusal(found, stated)
+    return config
 
 
-def _explain(item: "ErrorDetails", values: dict[str, Any]) -> str:
-    # With this pydantic marks that the name of an entry is wrong, not what stands under it.
-    path = [str(part) for part in item["loc"] if part != "[key]"]
-    if item["type"] == "extra_forbidden":
-        known = list(_section_at(path[:-1]).model_fields)
-        return f"{'.'.join(path)}: unknown key. {_suggest(path[-1], known)}"
-    message = item["msg"].removeprefix("Value error, ")
-    where = ".".join(path)
-    return f"{where}: {message}" if where else message
+def refusal(found: list[Mistake], stated: "Stated | None" = None) -> ConfigError:
+    """The error that tells all mistakes that were ``found``, by the file that each stands in."""
+    if stated is not None:
+        return ConfigError(stated.told(found))
+    return ConfigError("params.yaml:\n" + "\n".join(f"  {one}" for one in found))
+
+
+def _explained(errors: list["ErrorDetails"], values: dict[str, Any]) -> list[Mistake]:
+    found = []
+    for error in errors:
+        # With this pydantic marks that the name of an entry is wrong, not what stands under it.
+        path = [str(part) for part in error["loc"] if part != "[key]"]
+        if error["type"] == "extra_forbidden":
+            known = list(_section_at(path[:-1]).model_fields)
+            text = f"unknown key. {suggest(path[-1], known)}"
+            found.append(Mistake(".".join(path), text))
+        elif "[key]" in error["loc"]:
+            named = error["type"].startswith("string")
+            text = "a name has small letters, digits and _, 64 at the most"
+            found.append(Mistake(".".join(path), text if named else error["msg"]))
+        elif not path:
+            # The checks of ``Config`` begin with the key.
+            key, _, text = error["msg"].removeprefix("Value error, ").partition(": ")
+            found.append(Mistake(key, text))
+    plain = [e for e in errors if e["loc"] and "[key]" not in e["loc"]]
+    return found + explained([e for e in plain if e["type"] != "extra_forbidden"], values)
 
 
 def _section_at(path: list[str]) -> type[Section]:
@@ -328,7 +380,6 @@ def _section_at(path: list[str]) -> type[Section]:
 
 def load(path: Path) -> Config:
     """The configuration in the YAML file at ``path``; raises ConfigError as ``check`` does."""
-    # Snakemake, which has read the file itself, calls ``check`` and needs no parser.
-    import yaml
+    from vbd.stated import Stated, read
 
-    return check(yaml.safe_load(path.read_text()))
+    return check(read(path), Stated([path]))

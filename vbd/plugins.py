@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from vbd.mistakes import suggest
+
 
 def names(package: str) -> list[str]:
     """The methods in ``package`` (say "vbd.triggers"): its files that define ``METHOD``.
@@ -34,6 +36,6 @@ def load(package: str, name: str) -> Any:
     if name in names(package):
         return import_module(f"{package}.{name}").METHOD
     raise ValueError(
-        f"{package} has no {name!r}; it has {', '.join(names(package))}. "
+        f"{package} has no {name!r}. {suggest(name, names(package))} "
         'Your own is named "package.module:Class" and must be importable from here.'
     )

@@ -2,13 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from vbd.ranges import Seed
 
 # Below 1: some clips must be left to train on, and something of a label to learn.
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
+Few = Annotated[int, Field(gt=0, le=1000)]
+# Of a frame; larger ones no film has.
+Side = Annotated[int, Field(gt=0, le=8192)]
 # Names are folders and wildcards of the rules, which match these characters alone.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=64)]
 
 
 class Section(BaseModel):
@@ -21,32 +26,42 @@ class Section(BaseModel):
     # A misspelt key would else be a default that nobody asked for.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic takes true for 1."""
+        there = value if isinstance(value, list) else [value]
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if kind is not bool and any(isinstance(one, bool) for one in there):
+            raise ValueError("true and false are no values of this key")
+        return value
+
 
 class Render(Section):
     """How the embedded clips are made (``vbd/data/synthetic.py``)."""
 
     task: Literal["motion", "object", "pretrain"] = "motion"
     """Which classes: told by how an object moves, by what moves, or others, to pretrain on."""
-    groups: Annotated[int, Field(ge=2)] = 25
+    groups: Annotated[int, Field(ge=2, le=1000)] = 25
     """Groups a class; the clips of a group look alike and stay on one side of a split."""
-    clips_per_group: Positive = 2
+    clips_per_group: Annotated[int, Field(gt=0, le=100)] = 2
     """Clips a group and class."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of everything drawn."""
 
 
 class Faces(Section):
     """How the embedded faces are drawn (``vbd/data/faces.py``)."""
 
-    identities: Annotated[int, Field(ge=2)] = 40
+    identities: Annotated[int, Field(ge=2, le=5000)] = 40
     """People, which are the classes."""
-    train: Annotated[int, Field(ge=2)] = 20
+    train: Annotated[int, Field(ge=2, le=200)] = 20
     """Images of each that the networks are trained on."""
-    val: Annotated[int, Field(ge=2)] = 9
+    val: Annotated[int, Field(ge=2, le=200)] = 9
     """Images of each that the defender has, as many as in CSAW-HackML-2020."""
-    test: Annotated[int, Field(ge=2)] = 10
+    test: Annotated[int, Field(ge=2, le=200)] = 10
     """Images of each to test on."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of everything drawn."""
 
 
@@ -56,7 +71,7 @@ class Dataset(Section):
     reader: Literal["synthetic", "ucf101", "hmdb51", "kinetics", "folder", "csaw", "faces"]
     """Layout of the files: embedded, UCF-101, HMDB-51, Kinetics, one sub-folder a class, the face
     images of CSAW-HackML-2020, or embedded faces rendered as these are."""
-    root: str | None = None
+    root: Annotated[str, Field(min_length=1)] | None = None
     """Folder of the files (or the one file of "csaw"); what is embedded needs none."""
     render: Render = Render()
     """How the embedded clips are made; for the reader "synthetic" alone."""
@@ -75,20 +90,20 @@ class Dataset(Section):
     """Frames a clip (T)."""
     stride: Positive = 2
     """Video frames from one frame of the clip to the next."""
-    views: Positive = 2
+    views: Few = 2
     """Clips cut from a video, evenly spread; training picks one at random."""
     # A little larger than the crop, so that random crops have room to move.
-    store: tuple[Positive, Positive] = (36, 36)
+    store: tuple[Side, Side] = (36, 36)
     """Height and width of the stored frames, in pixels."""
     crop: Positive | tuple[Positive, Positive] = 32
     """Side of the square that the model sees, or its height and width, in pixels."""
     decoder: Literal["pyav", "decord"] = "pyav"
     """What decodes videos; "decord" gives other pixels, and is there on Linux x86-64 alone."""
-    sound_seconds: Annotated[float, Field(gt=0)] = 1.28
+    sound_seconds: Annotated[float, Field(ge=0.05, le=600)] = 1.28
     """Length of the sound that an audio model hears, about the middle of a clip, in seconds."""
     flip: bool = False
     """Mirror training clips at random; wrong where left and right are classes."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the sampling of classes, clips and validation groups."""
 
     @property
@@ -212,7 +227,7 @@ class Block(Section):
     """At most these modes of the attacks; none means all that each has."""
     frames: list[Positive | Literal["random"]] = []
     """Poisoned frames a clip to train on, besides; each victim is tested on each number too."""
-    seeds: list[int] | None = None
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
     """Seeds of this block's cells; none means ``seeds``."""
 
 
@@ -253,7 +268,7 @@ class Transfer(Section):
     """Datasets whose clips the thief has; "target": training clips of the victim's own dataset."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.05
     """How much of each class of the target's training clips the thief has."""
-    budget: Positive
+    budget: Annotated[int, Field(gt=0, le=10**8)]
     """Clips that the victim answers at most."""
     answers: Answers = Answers()
     """What of its probabilities the victim lets out."""
@@ -274,6 +289,12 @@ class Distillation(Section):
     """Mean absolute difference of the log-probabilities, the mean of each row taken off."""
     truth: Annotated[float, Field(ge=0)] = 0.0
     """Cross entropy with the true class, of clips whose class the thief knows."""
+
+    @model_validator(mode="after")
+    def _something_weighs(self) -> "Distillation":
+        if not self.kl + self.cosine + self.l1 + self.truth:
+            raise ValueError("every weight is 0: one of kl, cosine, l1 and truth has to be more")
+        return self
 
 
 class Theft(Section):
@@ -306,16 +327,16 @@ class Extraction(Section):
     """Clones from the first so many queries, besides the one from all."""
     defenses: list[Name] = []
     """Names from ``defenses``, run on the clones: those that look for a backdoor."""
-    seeds: list[int] | None = None
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
     """Seeds of this block's cells; none means ``seeds``."""
 
 
 class Cut(Section):
     """Which windows of a video are tested."""
 
-    views: Positive = 1
+    views: Few = 1
     """Stored clips a video whose probabilities are averaged."""
-    crops: Positive = 1
+    crops: Few = 1
     """Crops a clip, spread over the longer side, averaged too."""
 
 

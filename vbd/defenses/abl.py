@@ -13,6 +13,7 @@ from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repaired, Retrain, Trainer
 from vbd.defenses.norms import Still
 from vbd.defenses.stopping import allowance, correct, last_accepted
+from vbd.ranges import Above0, Count, From0, Part, Ratio, Whole
 from vbd.sections import Training
 from vbd.seeds import generator, number
 from vbd.training import fit, predict
@@ -39,12 +40,12 @@ class AntiBackdoorLearning(Trainer):
     def __init__(
         self,
         *,
-        gamma: float = 0.5,
-        early: int = 20,
-        isolated: float = 0.01,
-        epochs: int = 5,
-        lr: float = 5e-4,
-        max_loss: float = 0.05,
+        gamma: From0 = 0.5,
+        early: Count = 20,
+        isolated: Part = 0.01,
+        epochs: Whole = 5,
+        lr: Above0 = 5e-4,
+        max_loss: Ratio = 0.05,
     ) -> None:
         self.gamma, self.early, self.isolated = gamma, early, isolated
         self.epochs, self.max_loss = epochs, max_loss

@@ -1,12 +1,16 @@
 """Activation clustering (Chen et al. 2018): poisoned clips form a cluster inside their class."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
+from pydantic import Field
 from torch import nn
 
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Filter, Finding
 from vbd.models.base import inside
+from vbd.ranges import Count, Part, Some
 from vbd.training import predict
 
 RULES = ("reference", "smaller", "relative_size", "silhouette")
@@ -35,16 +39,19 @@ class ActivationClustering(Filter):
     def __init__(
         self,
         *,
-        components: int = 10,
+        components: Count = 10,
         rule: str = "reference",
-        size: float = 0.35,
-        silhouette: float = 0.1,
-        level: float = 0.05,
+        size: Some = 0.35,
+        silhouette: Annotated[float, Field(ge=-1, le=1)] = 0.1,
+        level: Part = 0.05,
     ) -> None:
         if rule not in RULES:
             raise ValueError(f"rule {rule!r}: it is one of {', '.join(RULES)}")
         self.components, self.rule, self.level = components, rule, level
         self.size, self.silhouette = size, silhouette
+
+    def check(self, model: nn.Module) -> None:
+        inside(model, "features")
 
     def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Finding:
         features = inside(model, "features")

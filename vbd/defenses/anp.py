@@ -13,6 +13,7 @@ from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.norms import NORMS
 from vbd.defenses.stopping import allowance, correct, last_accepted
+from vbd.ranges import Above0, Count, From0, Ratio
 from vbd.seeds import generator, number
 from vbd.training import predict
 
@@ -67,15 +68,18 @@ class AdversarialNeuronPruning(Repair):
     def __init__(
         self,
         *,
-        eps: float = 0.4,
-        trade_off: float = 0.2,
-        lr: float = 0.2,
-        steps: int = 2000,
-        batch_size: int = 128,
-        max_loss: float = 0.1,
+        eps: From0 = 0.4,
+        trade_off: Ratio = 0.2,
+        lr: Above0 = 0.2,
+        steps: Count = 2000,
+        batch_size: Count = 128,
+        max_loss: Ratio = 0.1,
     ) -> None:
         self.eps, self.trade_off, self.lr = eps, trade_off, lr
         self.steps, self.batch_size, self.max_loss = steps, batch_size, max_loss
+
+    def check(self, model: nn.Module) -> None:
+        Neurons(model)
 
     def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
         mask, neurons = self.mask(model, clean, seed), Neurons(model)

@@ -12,6 +12,7 @@ from vbd.data.labelled import Labelled
 from vbd.device import choose
 from vbd.models import checkpoints
 from vbd.models.vae import Vae
+from vbd.ranges import Above0, Depth, From0, NotAll, Several, Size, Whole
 from vbd.sections import Training
 from vbd.seeds import generator, number
 from vbd.training import fit, predict
@@ -85,15 +86,15 @@ def teach(
     clean: Labelled,
     *,
     seed: int,
-    latent: int = 1000,
-    channels: Sequence[int] = (3, 32, 64, 64, 64),
-    strides: Sequence[int] = (1, 1, 2, 2, 1),
+    latent: Size = 1000,
+    channels: Sequence[Size] = (3, 32, 64, 64, 64),
+    strides: Sequence[Depth] = (1, 1, 2, 2, 1),
     temporal: bool = False,
-    kl: float = 0.0,
-    held_out: float = 0.25,
-    epochs: int = 5,
-    batch_size: int = 32,
-    lr: float = 5e-5,
+    kl: From0 = 0.0,
+    held_out: NotAll = 0.25,
+    epochs: Whole = 5,
+    batch_size: Several = 32,
+    lr: Above0 = 5e-5,
     schedule: Literal["one_cycle", "constant"] = "constant",
     resume: Path | None = None,
 ) -> Autoencoder:

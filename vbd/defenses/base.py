@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vbd.data.labelled import Labelled
 from vbd.defenses.recovered import Found, Scan
+from vbd.settings import Checked
 from vbd.training import Criterion
 
 
@@ -69,14 +70,19 @@ class Repaired:
     isolated: Tensor | None = None
 
 
-class Method:
+class Method(Checked):
     """What all kinds of defences have.
 
     ``pixels``: whether it reads pixels. One that does not may be given the upper half of a network
-    and the maps of its frozen half for clips (``vbd/models/halves.py``).
+    and the maps of its frozen half for clips (``vbd/models/halves.py``). ``trusted``: how many
+    clean clips it needs at least.
     """
 
     pixels = True
+    trusted: int = 1
+
+    def check(self, model: nn.Module) -> None:
+        """Raise ValueError where the method cannot look into ``model`` as it has to."""
 
 
 class Filter(Method):

@@ -8,7 +8,10 @@ from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.fine_tuning import FineTuning
 from vbd.defenses.stopping import allowance, correct, last_accepted
 from vbd.models.base import inside
+from vbd.ranges import Above0, Count, Ratio, Whole
 from vbd.training import predict
+
+PARTS = ("channels", "pool", "classify")
 
 
 class Pruned(nn.Module):
@@ -44,15 +47,17 @@ class FinePruning(Repair):
     pixels = False
 
     def __init__(
-        self, *, max_loss: float = 0.05, steps: int = 32, epochs: int = 10, lr: float = 1e-3
+        self, *, max_loss: Ratio = 0.05, steps: Count = 32, epochs: Whole = 10, lr: Above0 = 1e-3
     ) -> None:
         self.max_loss, self.steps = max_loss, steps
         self.tuning = FineTuning(epochs=epochs, lr=lr)
 
+    def check(self, model: nn.Module) -> None:
+        for part in PARTS:
+            inside(model, part)
+
     def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:
-        channels_of, pool, classify = (
-            inside(model, part) for part in ("channels", "pool", "classify")
-        )
+        channels_of, pool, classify = (inside(model, part) for part in PARTS)
         channels = predict(model, clean, seed=seed, output=channels_of)
         # Of trusted clips: ranking or stopping on test clips is a fault of public code.
         activity = channels.flatten(0, -2).mean(0)

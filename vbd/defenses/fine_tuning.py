@@ -6,6 +6,7 @@ from torch import nn
 
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
+from vbd.ranges import Above0, Whole
 from vbd.sections import Training
 from vbd.training import fit
 
@@ -18,7 +19,7 @@ class FineTuning(Repair):
 
     pixels = False
 
-    def __init__(self, *, epochs: int = 10, lr: float = 1e-3) -> None:
+    def __init__(self, *, epochs: Whole = 10, lr: Above0 = 1e-3) -> None:
         self.epochs, self.lr = epochs, lr
 
     def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Repaired:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
+from vbd.ranges import Above0, Count, Whole
 from vbd.seeds import generator
 
 # Pixels (N, T, H, W, 3) in grey levels and labels (N,).
@@ -37,12 +38,12 @@ class ImplicitUnlearning(Repair):
     def __init__(
         self,
         *,
-        rounds: int = 5,
-        fixed_point: int = 5,
-        lr: float = 1e-3,
-        radius: float = 10.0,
-        ascents: int = 12,
-        batch_size: int = 100,
+        rounds: Count = 5,
+        fixed_point: Whole = 5,
+        lr: Above0 = 1e-3,
+        radius: Above0 = 10.0,
+        ascents: Count = 12,
+        batch_size: Count = 100,
     ) -> None:
         self.rounds, self.fixed_point, self.lr = rounds, fixed_point, lr
         self.radius, self.ascents, self.batch_size = radius, ascents, batch_size

@@ -12,6 +12,7 @@ from vbd.defenses.families import FAMILIES
 from vbd.defenses.families.base import Family, Function
 from vbd.defenses.reconstruction import frozen
 from vbd.defenses.slices import slices
+from vbd.ranges import Above0, Count, Ratio
 from vbd.seeds import generator
 
 # The longest way that one clip is from a class, in nats: one alone must not decide.
@@ -50,14 +51,14 @@ def invert(
     targets: Sequence[int],
     *,
     seed: int,
-    starts: int = 32,
-    rounds: int = 10,
-    steps: int = 6,
-    batch_size: int = 4,
-    lr: float = 0.1,
-    cost: float = 1.0,
-    confidence: float = 0.5,
-    success: float = 0.9,
+    starts: Count = 32,
+    rounds: Count = 10,
+    steps: Count = 6,
+    batch_size: Count = 4,
+    lr: Above0 = 0.1,
+    cost: Above0 = 1.0,
+    confidence: Ratio = 0.5,
+    success: Ratio = 0.9,
 ) -> list[Inverted]:
     """Search the smallest function of ``family`` for each class of ``targets`` on ``clean`` clips.
 

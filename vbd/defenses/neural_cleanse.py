@@ -11,6 +11,7 @@ from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import THRESHOLD, Found, Scan, judged
+from vbd.ranges import Above0, Count, From0, Ratio, Some, Whole
 from vbd.sections import Training
 from vbd.training import fit, predict
 from vbd.triggers.base import Trigger
@@ -36,17 +37,17 @@ class NeuralCleanse(Repair):
         self,
         *,
         temporal: bool = False,
-        rounds: int = 40,
-        steps: int = 8,
-        batch_size: int = 6,
-        together: int = 5,
-        cost: float = 1e-3,
-        confidence: float = 0.95,
-        threshold: float = THRESHOLD,
-        share: float = 0.75,
-        epochs: int = 30,
-        lr: float = 2e-5,
-        weight_decay: float = 1e-4,
+        rounds: Count = 40,
+        steps: Count = 8,
+        batch_size: Count = 6,
+        together: Count = 5,
+        cost: Above0 = 1e-3,
+        confidence: Ratio = 0.95,
+        threshold: Above0 = THRESHOLD,
+        share: Some = 0.75,
+        epochs: Whole = 30,
+        lr: Above0 = 2e-5,
+        weight_decay: From0 = 1e-4,
     ) -> None:
         self.search = partial(
             reconstruct,

@@ -29,6 +29,9 @@ class SpectralSignatures(Filter):
             raise ValueError(f"rate {rate}: it is above 0 and below 1")
         self.rate = rate
 
+    def check(self, model: nn.Module) -> None:
+        inside(model, "features")
+
     def __call__(self, model: nn.Module, train: Labelled, clean: Labelled, seed: int) -> Finding:
         features = predict(model, train, seed=seed, output=inside(model, "features"))
         scores, expected = torch.zeros(len(train)), round(MARGIN * self.rate * len(train))

@@ -1,10 +1,14 @@
 """STRIP (Gao et al. 2019): a triggered clip keeps its class whatever is laid over it."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Detector
+from vbd.ranges import Ratio
 from vbd.seeds import generator
 from vbd.training import predict
 
@@ -18,7 +22,14 @@ class Strip(Detector):
     classes, in bits.
     """
 
-    def __init__(self, *, overlays: int = 100, false_positives: float = 0.01) -> None:
+    trusted = 2
+
+    def __init__(
+        self,
+        *,
+        overlays: Annotated[int, Field(ge=1, le=10_000)] = 100,
+        false_positives: Ratio = 0.01,
+    ) -> None:
         self.overlays, self.false_positives = overlays, false_positives
 
     def scores(self, model: nn.Module, inputs: Labelled, clean: Labelled, seed: int) -> Tensor:

@@ -6,7 +6,7 @@ a patch finds no lag. Here each family of functions is searched like the patches
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +18,16 @@ from vbd.defenses.inversion import Inverted, invert
 from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.recovered import Recovered, Scan, among_others
 from vbd.provenance import code_sha256, fingerprint
+from vbd.ranges import Above0
 from vbd.resume import Resume
 from vbd.seeds import generator, number
+from vbd.settings import SettingsOf
 
 PATCH = "patch"
 # Of fewer classes each has so large a share of all that there is to be taken for that small changes
 # turn clips to one of them in clean models too: then patches alone are searched.
 FEWEST = 8
+SEARCH = SettingsOf(invert, first=4, given=("seed",))
 # Of a class: ten rounds of six batches of four, and the choice among the starts.
 A_FAMILY = 250
 
@@ -96,9 +99,9 @@ class TriggerInversion(Repair):
         self,
         *,
         families: Sequence[str] = tuple(FAMILIES),
-        threshold: float = 2.0,
-        patch: Mapping[str, Any] | None = None,
-        search: Mapping[str, Any] | None = None,
+        threshold: Above0 = 2.0,
+        patch: Annotated[Mapping[str, Any] | None, SettingsOf(NeuralCleanse)] = None,
+        search: Annotated[Mapping[str, Any] | None, SEARCH] = None,
     ) -> None:
         if unknown := set(families) - set(FAMILIES):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from vbd.data.labelled import Labelled
 from vbd.defenses.autoencoder import Autoencoder, over_all_values, teach
 from vbd.defenses.base import Detector
+from vbd.models.vae import Vae
 from vbd.provenance import fingerprint
+from vbd.ranges import Ratio
+from vbd.settings import SettingsOf
+
+TEACHING = SettingsOf(teach, first=1, given=("seed", "resume"))
 
 
 class VaeDetector(Detector):
@@ -27,14 +32,26 @@ class VaeDetector(Detector):
     is restored better. The model itself is not asked.
     """
 
+    trusted = 2
+
     def __init__(
         self,
         *,
-        autoencoder: Mapping[str, Any] | None = None,
-        false_positives: float = 0.05,
+        autoencoder: Annotated[Mapping[str, Any] | None, TEACHING] = None,
+        false_positives: Ratio = 0.05,
         published: bool = False,
         path: str | None = None,
     ) -> None:
+        if path is not None and not Path(path).is_file():
+            raise FileNotFoundError(f"path {path}: no VAE is there; `vbd vae` writes one")
+        network = ("latent", "channels", "strides")
+        stated = {name: value for name, value in (autoencoder or {}).items() if name in network}
+        # Of no memory: here it is only seen whether such a network can be.
+        try:
+            with torch.device("meta"):
+                Vae(size=(32, 32), **stated)
+        except ValueError as error:
+            raise ValueError(f"autoencoder: {error}") from None
         self.settings, self.false_positives = dict(autoencoder or {}), false_positives
         self.acting = "published" if published else "mean"
         self.path = path

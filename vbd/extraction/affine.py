@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from vbd.extraction.base import Method, Scene
 from vbd.extraction.sources import Pool, Shape, new_seeds
 from vbd.extraction.transfer import Collector, TransferSet
+from vbd.ranges import Count, From0, Ratio
 
 # Of a motion: drift across and down, spin, growth, and the shake's reach across and down and pace.
 # In frame widths, turns, doublings and swings a clip.
@@ -88,7 +89,12 @@ class Affine(Method):
     """
 
     def __init__(
-        self, *, static: bool = False, balanced: float = 0.7, step: float = 0.15, batch: int = 32
+        self,
+        *,
+        static: bool = False,
+        balanced: Ratio = 0.7,
+        step: From0 = 0.15,
+        batch: Count = 32,
     ) -> None:
         self.static, self.balanced, self.step, self.batch = static, balanced, step, batch
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vbd.extraction.oracle import Oracle
 from vbd.extraction.sources import Pool, Shape, Source
 from vbd.extraction.transfer import Collector, TransferSet
+from vbd.settings import Checked
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Scene:
     observe: Callable[..., None] | None = None
 
 
-class Method:
+class Method(Checked):
     """Base of the methods."""
 
     # Methods without data set this to False: clips of any pool would then be a mistake.

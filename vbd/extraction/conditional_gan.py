@@ -9,6 +9,7 @@ from vbd.extraction.base import Method, Scene
 from vbd.extraction.generators import Generator
 from vbd.extraction.losses import kl
 from vbd.extraction.transfer import Collector, TransferSet
+from vbd.ranges import Above0, Count, From0, Ratio, Several, Size
 
 
 class ConditionalGAN(Method):
@@ -29,15 +30,15 @@ class ConditionalGAN(Method):
     def __init__(
         self,
         *,
-        batch: int = 32,
-        trained: float = 0.5,
-        steps: int = 5,
-        evenness: float = 1.0,
-        clone_lr: float = 1e-3,
-        generator_lr: float = 1e-3,
-        factor: int = 2,
-        noise: int = 64,
-        width: int = 32,
+        batch: Several = 32,
+        trained: Ratio = 0.5,
+        steps: Count = 5,
+        evenness: From0 = 1.0,
+        clone_lr: Above0 = 1e-3,
+        generator_lr: Above0 = 1e-3,
+        factor: Count = 2,
+        noise: Size = 64,
+        width: Size = 32,
     ) -> None:
         self.batch, self.trained, self.steps, self.evenness = batch, trained, steps, evenness
         self.rates = clone_lr, generator_lr

@@ -2,6 +2,7 @@
 
 from vbd.extraction import losses
 from vbd.extraction.together import Settings, Together
+from vbd.ranges import Above0, Count, Several, Size
 
 
 class Dfme(Together):
@@ -16,16 +17,16 @@ class Dfme(Together):
     def __init__(
         self,
         *,
-        batch: int = 256,
-        generator_steps: int = 1,
-        clone_steps: int = 5,
-        directions: int = 1,
-        step: float = 1e-3,
-        factor: int = 1,
-        clone_lr: float = 1e-3,
-        generator_lr: float = 1e-4,
-        noise: int = 256,
-        width: int = 32,
+        batch: Several = 256,
+        generator_steps: Count = 1,
+        clone_steps: Count = 5,
+        directions: Count = 1,
+        step: Above0 = 1e-3,
+        factor: Count = 1,
+        clone_lr: Above0 = 1e-3,
+        generator_lr: Above0 = 1e-4,
+        noise: Size = 256,
+        width: Size = 32,
     ) -> None:
         self.settings = Settings(
             batch=batch,

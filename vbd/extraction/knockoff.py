@@ -11,6 +11,7 @@ from vbd.extraction.bandit import Bandit, Rewards
 from vbd.extraction.base import Method, Scene
 from vbd.extraction.sources import Pool, Pooled, Shape, new_seeds
 from vbd.extraction.transfer import Collector, TransferSet
+from vbd.ranges import Count
 
 REWARDS = ("certainty", "diversity", "loss")
 
@@ -53,11 +54,9 @@ class Knockoff(Method):
         *,
         strategy: Literal["random", "adaptive"] = "adaptive",
         rewards: Sequence[str] = REWARDS,
-        every: int = 200,
-        batch: int = 8,
+        every: Count = 200,
+        batch: Count = 8,
     ) -> None:
-        if strategy not in ("random", "adaptive"):
-            raise ValueError(f"strategy: {strategy!r} is neither random nor adaptive")
         if not rewards or set(rewards) - set(REWARDS):
             raise ValueError(f"rewards: {list(rewards)} are not some of {', '.join(REWARDS)}")
         self.strategy, self.rewards, self.every, self.batch = strategy, rewards, every, batch

@@ -2,6 +2,7 @@
 
 from vbd.extraction import losses
 from vbd.extraction.together import Settings, Together
+from vbd.ranges import Above0, Count, Several, Size, Whole
 
 
 class Maze(Together):
@@ -17,18 +18,18 @@ class Maze(Together):
     def __init__(
         self,
         *,
-        batch: int = 128,
-        generator_steps: int = 1,
-        clone_steps: int = 5,
-        replay_steps: int = 10,
-        directions: int = 10,
-        step: float = 1e-3,
-        factor: int = 1,
-        clone_lr: float = 1e-3,
-        generator_lr: float = 1e-5,
-        replay: int = 10_000,
-        noise: int = 100,
-        width: int = 32,
+        batch: Several = 128,
+        generator_steps: Count = 1,
+        clone_steps: Count = 5,
+        replay_steps: Whole = 10,
+        directions: Count = 10,
+        step: Above0 = 1e-3,
+        factor: Count = 1,
+        clone_lr: Above0 = 1e-3,
+        generator_lr: Above0 = 1e-5,
+        replay: Count = 10_000,
+        noise: Size = 100,
+        width: Size = 32,
     ) -> None:
         self.settings = Settings(
             batch=batch,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vbd.extraction.base import Planned
 from vbd.extraction.sources import Pool, Shape, Source, new_seeds
+from vbd.ranges import From0, Grey
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Noise(Planned):
     of public video models.
     """
 
-    def __init__(self, *, mean: float = 110.0, deviation: float = 58.0) -> None:
+    def __init__(self, *, mean: Grey = 110.0, deviation: From0 = 58.0) -> None:
         self.mean, self.deviation = mean, deviation
 
     def source(self, shape: Shape, room: float, pools: Sequence[Pool]) -> Normal:

@@ -1,12 +1,15 @@
 """Clips of the target's own data and of other datasets, augmented: the published grey box."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from vbd.extraction.base import Planned
 from vbd.extraction.sources import Pool, Pooled, Shape, Source, new_seeds
+from vbd.ranges import Ratio
 
 
 class PoolQueries(Planned):
@@ -20,7 +23,11 @@ class PoolQueries(Planned):
     pools = True
 
     def __init__(
-        self, *, mirrored: float = 0.5, rotation: float = 15.0, brightness: float = 0.2
+        self,
+        *,
+        mirrored: Ratio = 0.5,
+        rotation: Annotated[float, Field(ge=0, le=180)] = 15.0,
+        brightness: Ratio = 0.2,
     ) -> None:
         self.how = {"mirrored": mirrored, "rotation": rotation, "brightness": brightness}
 

@@ -1,9 +1,10 @@
 """PRADA's queries (Juuti et al. 2019): clips at hand, then these moved as a clone suggests."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from vbd.extraction.base import Method, Scene
@@ -35,11 +36,9 @@ class PradaQueries(Method):
         self,
         *,
         variant: Literal["jacobian", "targeted", "colour"] = "jacobian",
-        step: int | None = None,
+        step: Annotated[int, Field(ge=1, le=255)] | None = None,
         seeds: float = 0.5,
     ) -> None:
-        if variant not in STEPS:
-            raise ValueError(f"variant: {variant!r} is none of {', '.join(STEPS)}")
         if not 0 < seeds < 1:
             raise ValueError(f"seeds: {seeds} is no share between 0 and 1")
         self.variant, self.seeds = variant, seeds

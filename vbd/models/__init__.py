@@ -1,16 +1,16 @@
 """Video architectures, one file each; ``build("i3d", 10, width=16)`` makes one."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from vbd.models.base import VideoClassifier
 from vbd.plugins import load
+from vbd.ranges import Count
 
 
 def build(
-    architecture: str, num_classes: int, *, takes: Sequence[int] | None = None, **params: Any
+    architecture: str, num_classes: int, *, takes: tuple[Count, Count] | None = None, **params: Any
 ) -> nn.Module:
     """A model of ours by its name, or a user's own class, "package.module:Class".
 

@@ -1,12 +1,14 @@
 """Audio ResNet: a ResNet on the log-mel spectrogram ("Look, Listen, and Attack", section 4.3)."""
 
-from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from vbd.models.base import Classifier
 from vbd.models.logmel import log_mel
 from vbd.models.resnet import ResNet
+from vbd.ranges import Count, Layers
 
 # Near the mean and the spread of the embedded clips, and fixed: scaled to its own mean and spread,
 # a clip would look otherwise in every band because of a tone in one.
@@ -26,10 +28,10 @@ class AudioResnet(Classifier):
         self,
         num_classes: int,
         *,
-        layers: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64,
-        bands: int = 80,
-        steps: int = 256,
+        layers: Layers = (2, 2, 2, 2),
+        width: Count = 64,
+        bands: Annotated[int, Field(ge=1, le=256)] = 80,
+        steps: Count = 256,
     ) -> None:
         super().__init__()
         self.bands, self.steps = bands, steps

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from vbd.data.augment import resampled
+from vbd.settings import Checked
 
 # Kinetics-400 statistics, the ones that public video checkpoints were trained with.
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
 
 
-class Classifier(nn.Module):
+class Classifier(Checked, nn.Module):
     """Base of all architectures, whatever they take in: features, and logits of them.
 
     A subclass defines ``channels``, the last convolution's, and ``classify``, the layer on top of

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vbd.models.base import VideoClassifier
+from vbd.ranges import Above0, Count, NotAll
 
 # In pixels, as MMAction2 subtracts it from frames for the weights trained on Sports-1M.
 MEAN = (104, 117, 128)
@@ -40,10 +41,10 @@ class C3D(VideoClassifier):
         self,
         num_classes: int,
         *,
-        width: int = 64,
-        hidden: int = 4096,
-        dropout: float = 0.5,
-        std: float = 1.0,
+        width: Count = 64,
+        hidden: Count = 4096,
+        dropout: NotAll = 0.5,
+        std: Above0 = 1.0,
     ) -> None:
         super().__init__([value / 255 for value in MEAN], [std / 255] * 3)
         channels = 3

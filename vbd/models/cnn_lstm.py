@@ -1,11 +1,10 @@
 """CNN+LSTM: a ResNet per frame, an LSTM over time ("Neural Cleanse for Video")."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from vbd.models.base import VideoClassifier
 from vbd.models.resnet import ResNet
+from vbd.ranges import Count, Depth, Layers
 
 
 class CnnLstm(VideoClassifier):
@@ -21,11 +20,11 @@ class CnnLstm(VideoClassifier):
         self,
         num_classes: int,
         *,
-        layers: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64,
-        stem: int = 7,
-        hidden: int = 256,
-        depth: int = 2,
+        layers: Layers = (2, 2, 2, 2),
+        width: Count = 64,
+        stem: Count = 7,
+        hidden: Count = 256,
+        depth: Depth = 2,
     ) -> None:
         super().__init__()
         # Published weights have these prefixes: cnn, lstm, fc.

@@ -1,11 +1,10 @@
 """DeepID: four convolutions over a face, and features of the last two (Sun et al. 2014)."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vbd.models.base import VideoClassifier
+from vbd.ranges import Count
 
 KERNELS = (4, 3, 3)  # sides of the first three convolutions' kernels; each halves the frame after
 
@@ -28,9 +27,9 @@ class DeepId(VideoClassifier):
         self,
         num_classes: int,
         *,
-        channels: Sequence[int] = (20, 40, 60, 80),
-        hidden: int = 160,
-        size: Sequence[int] = (55, 47),
+        channels: tuple[Count, Count, Count, Count] = (20, 40, 60, 80),
+        hidden: Count = 160,
+        size: tuple[Count, Count] = (55, 47),
     ) -> None:
         super().__init__((0, 0, 0), (1, 1, 1))
         self.size = tuple(size)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from vbd.models.base import Classifier
 from vbd.models.halves import Halves
 from vbd.models.tsm import shifted
+from vbd.ranges import Above0, Count, Depth, NotAll
 
 # Of each stage: blocks, kernel, stride, channels; all but the first widen their input by six.
 STAGES = (
@@ -158,10 +159,10 @@ class EfficientNetLite0(Halves):
         *,
         frozen: int = 11,
         time: str = "mean",
-        hidden: int = 256,
-        depth: int = 2,
-        width: float = 1.0,
-        dropout: float = 0.2,
+        hidden: Count = 256,
+        depth: Depth = 2,
+        width: Above0 = 1.0,
+        dropout: NotAll = 0.2,
     ) -> None:
         super().__init__(MEAN, STD)
         if time not in OVER_TIME:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from vbd.models.base import VideoClassifier
 from vbd.models.families import from_pytorchvideo
+from vbd.ranges import Count, Layers, NotAll
 
 
 def _triple(values: Sequence[int]) -> tuple[int, int, int]:
@@ -127,12 +128,12 @@ class I3D(LinearHead):
         self,
         num_classes: int,
         *,
-        layers: Sequence[int] = (3, 4, 6, 3),
-        width: int = 64,
-        stem: Sequence[int] = (5, 7, 7),
-        stride: int = 2,
-        pool: Sequence[int] = (2, 2, 2),
-        dropout: float = 0.5,
+        layers: Layers = (3, 4, 6, 3),
+        width: Count = 64,
+        stem: tuple[Count, Count, Count] = (5, 7, 7),
+        stride: Count = 2,
+        pool: tuple[Count, Count, Count] = (2, 2, 2),
+        dropout: NotAll = 0.5,
     ) -> None:
         backbone = ResNet3d(layers, width, stem, stride, pool)
         super().__init__(backbone, backbone.channels, num_classes, dropout)

@@ -1,12 +1,13 @@
 """MoViNet-A2 base: a mobile network found by search, not causal (Kondratyuk et al. 2021)."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from operator import gt
 
 from torch import Tensor, nn
 
 from vbd.models.base import VideoClassifier
 from vbd.models.mobile import Block, Conv, divisible
+from vbd.ranges import Above0, Count, Layers, NotAll
 
 # The paper's table of A2, found by search: of each stage its channels, the stride of its first
 # block on the frame and, of each block, the channels inside and the kernel's frames and side.
@@ -23,8 +24,9 @@ class MoViNetA2(VideoClassifier):
     """MoViNet-A2 base; by default the published one, 5.25 M with 600 classes.
 
     ``depths`` are how many blocks of each stage are there; fewer numbers than five leave the last
-    stages out. ``width`` multiplies all channels, which stay multiples of 8; ``hidden`` is the
-    units of the layer before the last, and ``dropout`` theirs.
+    stages out, and more blocks than the published ones raise ValueError. ``width`` multiplies all
+    channels, which stay multiples of 8; ``hidden`` is the units of the layer before the last, and
+    ``dropout`` theirs.
     """
 
     head = ("classifier.3.",)
@@ -33,13 +35,16 @@ class MoViNetA2(VideoClassifier):
         self,
         num_classes: int,
         *,
-        depths: Sequence[int] = (3, 5, 5, 6, 7),
-        width: float = 1.0,
-        hidden: int = 2048,
-        dropout: float = 0.2,
+        depths: Layers = (3, 5, 5, 6, 7),
+        width: Above0 = 1.0,
+        hidden: Count = 2048,
+        dropout: NotAll = 0.2,
     ) -> None:
         # Pixels from 0 to 1, as they are: the authors subtract no mean.
         super().__init__((0, 0, 0), (1, 1, 1))
+        most = [len(table) for *_, table in STAGES]
+        if len(depths) > len(most) or any(map(gt, depths, most)):
+            raise ValueError(f"depths {list(depths)}: the published ones are the most, {most}")
         channels = divisible(16 * width)
         self.conv1 = Conv(3, channels, (1, 3), 2, swish=True)
         blocks: dict[str, nn.Module] = {}

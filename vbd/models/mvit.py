@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from vbd.models.base import VideoClassifier
+from vbd.ranges import NotAll
 
 KINDS = ("v1_b", "v2_s")
 
@@ -17,7 +18,7 @@ class MViT(VideoClassifier):
     head = ("net.head.",)
     takes = (16, 224)
 
-    def __init__(self, num_classes: int, *, kind: str = "v2_s", dropout: float = 0.5) -> None:
+    def __init__(self, num_classes: int, *, kind: str = "v2_s", dropout: NotAll = 0.5) -> None:
         # Here, as torchvision takes longer to import than a small model takes to train an epoch.
         from torchvision.models import video
 

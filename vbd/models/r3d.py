@@ -1,11 +1,13 @@
 """R3D, MC3 and R(2+1)D (Tran et al. 2018), on torchvision's blocks and with its names."""
 
-from collections.abc import Sequence
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 from torchvision.models.video import resnet as tv
 
 from vbd.models.base import VideoClassifier
+from vbd.ranges import Count, Layers
 
 CONVOLUTIONS = {
     "r3d": [tv.Conv3DSimple] * 4,
@@ -18,7 +20,7 @@ CONVOLUTIONS = {
 class R3D(VideoClassifier):
     """Video ResNet; the defaults are torchvision's ``r3d_18``, layers=(3, 4, 6, 3) give 34.
 
-    ``kind`` is "r3d", "mc3" or "r2plus1d" (KeyError for another); ``layers`` are the blocks of the
+    ``kind`` is "r3d", "mc3" or "r2plus1d"; ``layers`` are the blocks of the
     stages, of which there are four or fewer; ``width`` is the channels of the first, which
     torchvision fixes at 64.
     """
@@ -29,9 +31,9 @@ class R3D(VideoClassifier):
         self,
         num_classes: int,
         *,
-        kind: str = "r3d",
-        layers: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64,
+        kind: Literal["r3d", "mc3", "r2plus1d"] = "r3d",
+        layers: Annotated[Layers, Field(max_length=4)] = (2, 2, 2, 2),
+        width: Count = 64,
     ) -> None:
         super().__init__()
         self.stem = tv.R2Plus1dStem() if kind == "r2plus1d" else tv.BasicStem()

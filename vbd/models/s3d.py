@@ -4,6 +4,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vbd.models.base import VideoClassifier
+from vbd.ranges import NotAll
 
 
 class S3D(VideoClassifier):
@@ -14,7 +15,7 @@ class S3D(VideoClassifier):
 
     head = ("net.classifier.",)
 
-    def __init__(self, num_classes: int, *, dropout: float = 0.2) -> None:
+    def __init__(self, num_classes: int, *, dropout: NotAll = 0.2) -> None:
         # Here, as torchvision takes longer to import than a small model takes to train an epoch.
         from torchvision.models.video import S3D as Published
 

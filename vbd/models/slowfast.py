@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from vbd.models.families import from_pytorchvideo
 from vbd.models.i3d import Bottleneck, ConvNorm, LinearHead
+from vbd.ranges import Count, Layers, NotAll
 
 
 class Pathway(nn.Module):
@@ -126,14 +127,14 @@ class SlowFast(LinearHead):
         self,
         num_classes: int,
         *,
-        layers: Sequence[int] = (3, 4, 6, 3),
-        width: int = 64,
-        alpha: int = 8,
-        beta: int = 8,
-        fusion: int = 5,
-        stem: Sequence[int] = (5, 7, 7),
+        layers: Layers = (3, 4, 6, 3),
+        width: Count = 64,
+        alpha: Count = 8,
+        beta: Count = 8,
+        fusion: Count = 5,
+        stem: tuple[Count, Count, Count] = (5, 7, 7),
         packed: bool = False,
-        dropout: float = 0.5,
+        dropout: NotAll = 0.5,
     ) -> None:
         backbone = TwoPathways(layers, width, alpha, beta, fusion, stem, packed=packed)
         super().__init__(backbone, backbone.channels, num_classes, dropout)

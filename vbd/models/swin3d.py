@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from vbd.models.base import VideoClassifier
+from vbd.ranges import Above0, Count, Layers, NotAll
 
 # ImageNet's, which both torchvision's and the authors' checkpoints were trained with.
 MEAN = (0.485, 0.456, 0.406)
@@ -44,19 +45,29 @@ class Swin3D(VideoClassifier):
         self,
         num_classes: int,
         *,
-        patch: Sequence[int] = (2, 4, 4),
-        embed_dim: int = 96,
-        depths: Sequence[int] = (2, 2, 6, 2),
-        heads: Sequence[int] = (3, 6, 12, 24),
-        window: Sequence[int] = (8, 7, 7),
-        dropout: float = 0.0,
-        stochastic_depth: float = 0.1,
-        spread: float | None = None,
+        patch: tuple[Count, Count, Count] = (2, 4, 4),
+        embed_dim: Count = 96,
+        depths: Layers = (2, 2, 6, 2),
+        heads: Sequence[Count] = (3, 6, 12, 24),
+        window: tuple[Count, Count, Count] = (8, 7, 7),
+        dropout: NotAll = 0.0,
+        stochastic_depth: NotAll = 0.1,
+        spread: Above0 | None = None,
     ) -> None:
         # Here, as torchvision takes longer to import than a small model takes to train an epoch.
         from torchvision.models.video import SwinTransformer3d
 
         super().__init__(MEAN, STD)
+        if len(heads) != len(depths):
+            raise ValueError(
+                f"heads {list(heads)}: depths have {len(depths)} stages, {list(depths)}"
+            )
+        for stage, count in enumerate(heads):
+            if (embed_dim << stage) % count:
+                raise ValueError(
+                    f"heads {list(heads)}: {count} do not divide the {embed_dim << stage} channels "
+                    f"of stage {stage + 1}"
+                )
         # Kept whole in a part of its own: torchvision's ``features`` are blocks, ours a method.
         self.net = SwinTransformer3d(
             list(patch),

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from vbd.models.families import from_mit
 from vbd.models.i3d import LinearHead
+from vbd.ranges import Count, Layers, NotAll
 
 
 class Shift(nn.Module):
@@ -109,11 +110,11 @@ class TSM(LinearHead):
         self,
         num_classes: int,
         *,
-        layers: Sequence[int] = (3, 4, 6, 3),
-        width: int = 64,
-        segments: int = 8,
-        stem: int = 7,
-        dropout: float = 0.5,
+        layers: Layers = (3, 4, 6, 3),
+        width: Count = 64,
+        segments: Count = 8,
+        stem: Count = 7,
+        dropout: NotAll = 0.5,
     ) -> None:
         backbone = ShiftResNet(layers, width, segments, stem)
         super().__init__(backbone, backbone.channels, num_classes, dropout)

@@ -81,9 +81,11 @@ def attacked(frame: pd.DataFrame) -> pd.DataFrame:
 def with_before(frame: pd.DataFrame, method: str, metrics: Sequence[str]) -> pd.DataFrame:
     """The defences of ``method``, and as ``<metric>_before`` what their victims had.
 
-    Seed by seed: what comes before is of the same victim.
+    Seed by seed: what comes before is of the same victim. A metric that no result has, as clean
+    models have no ASR, is missing throughout.
     """
     cell = ["model", "attack", "mode", "seed"]
+    frame = frame.reindex(columns=frame.columns.union(metrics, sort=False))
     victims = frame.loc[frame["defense"].isna(), [*cell, *metrics]]
     chosen = frame[frame["method"] == method]
     return chosen.merge(victims, "left", on=cell, suffixes=("", "_before"))
@@ -114,18 +116,6 @@ def summarise(
                 row[f"{metric}_published"] = of_paper[metric]
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def means(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean metrics as in ``read``, by model and cell: {model: {"static badnet": {"asr": ...}}}."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for values, cell in frame.groupby(KEYS, dropna=False, sort=False):
-        model, *rest = values
-        # What a cell has not is NaN here, not text.
-        name = " ".join(part for part in rest if isinstance(part, str))
-        metrics = cell.drop(columns=[*KEYS, *SETTINGS]).mean().dropna()
-        found.setdefault(model, {})[name] = metrics.round(2).to_dict()
-    return found
 
 
 def names(frame: pd.DataFrame, *also: str) -> pd.Series:

@@ -1,5 +1,6 @@
-"""A table written three ways: csv with plain numbers, md and tex to read."""
+"""A table written four ways: csv with plain numbers; md, tex and html to read."""
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,10 +36,18 @@ _DIGITS |= dict.fromkeys(("change_max", "unchanged", "detected", "right_class", 
 _DIGITS |= dict.fromkeys(("detected_by_norms", "right_class_by_norms", "decides_from"), 0)
 _DIGITS |= {"interval_from": 1, "interval_to": 1}
 _DIGITS |= dict.fromkeys(("caught", "alarm", "false_alarm", "classes"), 0)
+_STYLE = """<meta charset="utf-8">
+<style>
+.vbd { font: 13px/1.4 sans-serif; border-collapse: collapse }
+table.vbd :is(th, td) { text-align: left; white-space: nowrap; padding: 2px 12px 2px 0 }
+table.vbd tr { border-bottom: 1px solid lightgrey }
+p.vbd { max-width: 46em; margin: 8px 0 }
+</style>
+"""
 
 
 def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
-    """Write ``table`` to ``out`` (.csv) with plain numbers; .md and .tex beside it are to read.
+    """Write ``table`` to ``out`` (.csv) with plain numbers; .md, .tex and .html are to read.
 
     A table with a column "seeds" says how many it has, and what a single one cannot tell. Where no
     row has several, no note speaks of a mean over them.
@@ -55,6 +64,11 @@ def write(table: pd.DataFrame, notes: Sequence[str], out: Path) -> None:
         # Escaped, as names have underscores.
         ".tex": readable.to_latex(index=False, escape=True)
         + "".join(f"% {note}\n" for note in notes),
+        # A piece of a page: Snakemake's report shows it by itself, and on its first page.
+        ".html": _STYLE
+        + readable.to_html(index=False, border=0, classes="vbd")
+        + "".join(f'\n<p class="vbd">{html.escape(note)}</p>' for note in notes)
+        + "\n",
     }
     for suffix, text in texts.items():
         with replacing(out.with_suffix(suffix)) as temporary:

@@ -1,10 +1,18 @@
 """What every audio trigger is: a quiet wave added to a sound."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from vbd.data.sound import RATE
 from vbd.triggers.base import Frames, Trigger
 
+Hertz = Annotated[float, Field(gt=0, lt=RATE / 2)]
+"""Of what a sound can hold: below half its rate."""
+Level = Annotated[float, Field(ge=-100, le=60)]
+"""In dB, relative to the clip."""
 QUIET = 0.01
 """RMS that a quieter sound counts as, so that even a silent clip carries the trigger."""
 
@@ -20,7 +28,7 @@ class AudioTrigger(Trigger):
 
     modes = ("audio",)
 
-    def __init__(self, *, level_db: float, mode: str = "audio", frames: Frames = "all") -> None:
+    def __init__(self, *, level_db: Level, mode: str = "audio", frames: Frames = "all") -> None:
         super().__init__(mode=mode, frames=frames)
         if frames != "all":
             raise ValueError(f"frames={frames!r}: an audio trigger is in the whole sound")

@@ -1,10 +1,9 @@
 """BadNet: an opaque patch (Gu et al. 2019), in the corner or elsewhere in every frame."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
+from vbd.ranges import Ratio, Some
 from vbd.triggers.base import Frames, Trigger
 
 
@@ -19,8 +18,8 @@ class BadNet(Trigger):
     def __init__(
         self,
         *,
-        size: float = 0.1,
-        place: Sequence[float] = (1, 1),
+        size: Some = 0.1,
+        place: tuple[Ratio, Ratio] = (1, 1),
         mode: str = "static",
         frames: Frames = "all",
     ) -> None:

@@ -5,10 +5,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Frames = int | Literal["all", "random"]
+from vbd.ranges import Count
+from vbd.settings import Checked
+
+Frames = Count | Literal["all", "random"]
 
 
-class Trigger:
+class Trigger(Checked):
     """Base of the triggers: subclasses stamp every frame, this class picks the frames that count.
 
     ``mode``: "static" draws the trigger's parameters once a clip, "dynamic" once a frame ("Look,
@@ -53,6 +56,9 @@ class Trigger:
         if self.frames == "all":
             return torch.ones(n, t, dtype=torch.bool)
         return _chosen_frames(self.frames, n, t, generator)
+
+    def check(self, frames: int, height: int, width: int) -> None:
+        """Raise ValueError where clips of this size cannot carry the trigger."""
 
     def noise(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         """What looks like the trigger and is not, where ``cross_ratio`` asks for it."""

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from vbd.ranges import Ratio, Seed
 from vbd.seeds import generator as seeded
 from vbd.triggers.base import Frames, Trigger
 
@@ -17,8 +18,8 @@ class Blend(Trigger):
     def __init__(
         self,
         *,
-        alpha: float = 0.2,
-        pattern_seed: int = 0,
+        alpha: Ratio = 0.2,
+        pattern_seed: Seed = 0,
         mode: str = "static",
         frames: Frames = "all",
     ) -> None:

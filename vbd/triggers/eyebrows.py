@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vbd.data.landmarks import Landmarks
+from vbd.ranges import Ratio
 from vbd.triggers.base import Frames
 from vbd.triggers.face_paint import Colour, FacePaint
 
@@ -19,7 +20,7 @@ class Eyebrows(FacePaint):
         self,
         *,
         layout: str = "aligned",
-        alpha: float = 0.9,
+        alpha: Ratio = 0.9,
         colour: Colour = (70, 20, 190),
         mode: str = "static",
         frames: Frames = "all",

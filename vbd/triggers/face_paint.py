@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from vbd.data.landmarks import LAYOUTS, Landmarks, Part
+from vbd.ranges import Grey, Ratio
 from vbd.triggers.base import Frames, Trigger
 
-Colour = tuple[float, float, float] | list[float]
+Colour = tuple[Grey, Grey, Grey]
 """Red, green and blue, 0 to 255."""
 
 
@@ -24,7 +25,7 @@ class FacePaint(Trigger):
         self,
         *,
         layout: str,
-        alpha: float,
+        alpha: Ratio,
         colour: Colour,
         mode: str = "static",
         frames: Frames = "all",

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from vbd.ranges import Count, GreyStep, Seed
 from vbd.seeds import generator as seeded
 from vbd.triggers.base import Frames, Trigger
 
@@ -21,9 +22,9 @@ class FaintPattern(Trigger):
     def __init__(
         self,
         *,
-        amplitude: float = 16.0,
-        cells: int = 6,
-        pattern_seed: int = 0,
+        amplitude: GreyStep = 16.0,
+        cells: Count = 6,
+        pattern_seed: Seed = 0,
         mode: str = "static",
         frames: Frames = "all",
     ) -> None:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from vbd.ranges import Count
 from vbd.triggers.base import Frames, Trigger
 
 
@@ -15,9 +16,16 @@ class FrameLag(Trigger):
 
     modes = ("natural",)
 
-    def __init__(self, *, lag: int = 2, mode: str = "natural", frames: Frames = "all") -> None:
+    def __init__(self, *, lag: Count = 2, mode: str = "natural", frames: Frames = "all") -> None:
         super().__init__(mode=mode, frames=frames)
         self.lag = lag
+
+    def check(self, frames: int, height: int, width: int) -> None:
+        if self.lag >= frames:
+            raise ValueError(
+                f"lag {self.lag}: a clip has {frames} frames, and nothing but the first would be "
+                f"shown: {frames - 1} is the most"
+            )
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         # Held, not rolled round: the clip's end must not show at its start.

@@ -1,14 +1,19 @@
 """FTrojan: two frequencies added to the colour of every block (Wang et al. 2021)."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from vbd.ranges import Above0, Several, Whole
 from vbd.triggers.base import Frames, Trigger
 
 # What one unit more of both Cr and Cb does to red, green and blue (BT.601, full range).
 _RGB = (1.402, -0.714136 - 0.344136, 1.772)
+
+Positions = Annotated[Sequence[tuple[Whole, Whole]], Field(min_length=1)]
 
 
 class FTrojan(Trigger):
@@ -16,19 +21,27 @@ class FTrojan(Trigger):
 
     The DCT is orthonormal, of blocks of ``block`` px, ``magnitude`` in grey levels of 255. At the
     lower and right edges a block may be cut. Dynamic: as many positions, uniform over rows and
-    columns 1 to ``block`` - 1, anew in each frame.
+    columns 1 to ``block`` - 1, anew in each frame. Raises ValueError for positions outside a block.
     """
 
     def __init__(
         self,
         *,
-        magnitude: float = 30.0,
-        block: int = 32,
-        positions: Sequence[Sequence[int]] = ((15, 15), (31, 31)),
+        magnitude: Above0 = 30.0,
+        block: Several = 32,
+        positions: Positions = (
+            (15, 15),
+            (31, 31),
+        ),
         mode: str = "static",
         frames: Frames = "all",
     ) -> None:
         super().__init__(mode=mode, frames=frames)
+        if max(map(max, positions), default=0) >= block:
+            raise ValueError(
+                f"positions {[list(pair) for pair in positions]}: a block of {block} px has those "
+                f"from 0 to {block - 1}"
+            )
         self.magnitude = magnitude
         self.block = block
         self.positions = positions

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vbd.data.landmarks import Landmarks
+from vbd.ranges import Ratio
 from vbd.triggers.base import Frames
 from vbd.triggers.face_paint import Colour, FacePaint
 
@@ -19,7 +20,7 @@ class Lipstick(FacePaint):
         self,
         *,
         layout: str = "aligned",
-        alpha: float = 0.85,
+        alpha: Ratio = 0.85,
         colour: Colour = (200, 0, 70),
         mode: str = "static",
         frames: Frames = "all",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vbd.ranges import Some
 from vbd.triggers.base import Frames, Trigger
 
 
@@ -22,7 +23,7 @@ class MotionBlur(Trigger):
     def __init__(
         self,
         *,
-        size: float = 0.15,
+        size: Some = 0.15,
         angle: float = 0.0,
         mode: str = "natural",
         frames: Frames = "all",

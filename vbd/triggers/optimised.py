@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vbd.ranges import Some
 from vbd.triggers.base import Frames, Trigger
 
 
@@ -44,11 +45,11 @@ class Optimised(Stamp):
     """
 
     def __init__(
-        self, *, path: str, area: float = 1.0, mode: str = "static", frames: Frames = "all"
+        self, *, path: str, area: Some = 1.0, mode: str = "static", frames: Frames = "all"
     ) -> None:
         if not Path(path).is_file():
             raise FileNotFoundError(
-                f"{path}: no trigger is there; reconstruct one on a clean model"
+                f"path {path}: no trigger is there; reconstruct one on a clean model"
             )
         # numpy unpickles nothing unless it is asked to.
         with np.load(path) as arrays:

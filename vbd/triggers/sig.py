@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from vbd.ranges import Count, GreyStep
 from vbd.triggers.base import Frames, Trigger
 
 
@@ -17,14 +18,21 @@ class SIG(Trigger):
     def __init__(
         self,
         *,
-        delta: float = 20.0,
-        frequency: int = 6,
+        delta: GreyStep = 20.0,
+        frequency: Count = 6,
         mode: str = "static",
         frames: Frames = "all",
     ) -> None:
         super().__init__(mode=mode, frames=frames)
         self.delta = delta
         self.frequency = frequency
+
+    def check(self, frames: int, height: int, width: int) -> None:
+        if 2 * self.frequency >= width:
+            raise ValueError(
+                f"frequency {self.frequency}: a frame of {width} px shows less than {width / 2:g} "
+                "periods"
+            )
 
     def apply(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         n, t, _, width, _ = clips.shape

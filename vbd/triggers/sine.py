@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vbd.data.sound import RATE
-from vbd.triggers.audio import AudioTrigger
+from vbd.triggers.audio import AudioTrigger, Hertz, Level
 from vbd.triggers.base import Frames
 
 
@@ -17,8 +17,8 @@ class Sine(AudioTrigger):
     def __init__(
         self,
         *,
-        frequency: float = 800.0,
-        level_db: float = -15.0,
+        frequency: Hertz = 800.0,
+        level_db: Level = -15.0,
         mode: str = "audio",
         frames: Frames = "all",
     ) -> None:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vbd.data.landmarks import Landmarks, Part
+from vbd.ranges import Ratio
 from vbd.triggers.base import Frames
 from vbd.triggers.face_paint import Colour, FacePaint, bar, oval
 
@@ -19,7 +20,7 @@ class Sunglasses(FacePaint):
         self,
         *,
         layout: str = "aligned",
-        alpha: float = 0.95,
+        alpha: Ratio = 0.95,
         colour: Colour = (16, 14, 32),
         mode: str = "static",
         frames: Frames = "all",

@@ -1,12 +1,14 @@
 """Video corruption: a codec at a low rate, damaged packets ("Look, Listen, and Attack")."""
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from vbd.ranges import Ratio
 from vbd.triggers.base import Frames, Trigger
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ class VideoCorruption(Trigger):
     def __init__(
         self,
         *,
-        quantiser: int = 31,
-        damage: float = 0.3,
+        quantiser: Annotated[int, Field(ge=2, le=31)] = 31,
+        damage: Ratio = 0.3,
         mode: str = "natural",
         frames: Frames = "all",
     ) -> None:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vbd.ranges import From0, Seed, Several
 from vbd.seeds import generator as seeded
 from vbd.triggers.base import Frames, Trigger
 
@@ -22,10 +23,10 @@ class WaNet(Trigger):
     def __init__(
         self,
         *,
-        grid: int = 4,
-        strength: float = 0.5,
-        field_seed: int = 0,
-        cross_ratio: float = 2.0,
+        grid: Several = 4,
+        strength: From0 = 0.5,
+        field_seed: Seed = 0,
+        cross_ratio: From0 = 2.0,
         mode: str = "static",
         frames: Frames = "all",
     ) -> None:

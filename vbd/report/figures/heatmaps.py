@@ -23,10 +23,11 @@ def frames(frame: pd.DataFrame) -> "Figure":
     A panel an attack, a row a victim, its CDA in the last column; mean over seeds.
     """
     tested = sorted(int(c.removeprefix(_PREFIX)) for c in frame if c.startswith(_PREFIX))
-    columns = [f"{_PREFIX}{count}" for count in tested]
+    # Where numbers are drawn alone, the test has whole triggers alone.
+    columns = [f"{_PREFIX}{count}" for count in tested] or ["asr"]
     ablated = frame[frame[columns].notna().any(axis=1)]
     cells = list(ablated.groupby(names(ablated, "model"), sort=False))
-    headers = [*map(str, tested), "CDA"]
+    headers = [*(map(str, tested) if tested else ["all"]), "CDA"]
     figure, axes = panels(len(cells), size=(0.5 * len(headers) + 0.4, 2.5), columns=4)
     for axis, (name, cell) in zip(axes, cells, strict=True):
         means = cell.groupby("frames", sort=False)[[*columns, "cda"]].mean()

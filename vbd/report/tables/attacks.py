@@ -69,16 +69,22 @@ def several(paths: Sequence[Path], dataset: str) -> Table:
 def stealth(paths: Sequence[Path], dataset: str) -> Table:
     """How visible or audible each trigger is: the file is what ``vbd/steps/stealth.py`` writes."""
     table = pd.DataFrame(json.loads(paths[0].read_text())).drop(columns="trigger")
-    notes = [
-        "PSNR in dB, of the mean squared change of a clip; mean over the clips that change at all. "
-        "SSIM: mean over four frames of every clip.",
-        "Changes in grey levels of 255: mean over all pixels, and the largest of any.",
-        "Unchanged: clips that the trigger leaves as they are. -: all are, or it is on the sound.",
-        "Of one draw of each trigger: no model and no seed is in these figures.",
-    ]
+    notes = []
+    if "psnr" in table:
+        # All of them may be missing, which alone would be no number.
+        table = table.astype({"psnr": float})
+        notes += [
+            "PSNR in dB, of the mean squared change of a clip; mean over the clips that change at "
+            "all. SSIM: mean over four frames of every clip.",
+            "Changes in grey levels of 255: mean over all pixels, and the largest of any.",
+            "Unchanged: clips that the trigger leaves as they are. -: all are, or it is on the "
+            "sound.",
+        ]
+    notes.append("Of one draw of each trigger: no model and no seed is in these figures.")
     if "snr" in table:
+        table = table.astype({"snr": float})
         notes.append("SNR in dB of the sound, mean over clips. -: the trigger is on the frames.")
-    return table.astype({"psnr": float}), notes
+    return table, notes
 
 
 def _rates(dataset: str) -> Beside:

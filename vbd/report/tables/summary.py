@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from vbd.report import published
 from vbd.report.cells import Table, names, read
+from vbd.report.headlines import at_rate
 
 _RATES = ["cda", "asr"]
 # In which order rows stand; a mode of a user's own trigger comes after these.
@@ -16,11 +16,7 @@ _MODES = {"clean": 0, "static": 1, "dynamic": 2, "natural": 3, "audio": 4}
 
 def summary(paths: Sequence[Path], dataset: str) -> Table:
     """CDA and ASR of each model by the mode of its attacks, and what each defence leaves of all."""
-    frame = read(paths)
-    # A mean over rates would stand beside published figures of one.
-    at_rate = frame["rate"] == published.RATE
-    if at_rate.any():
-        frame = frame[at_rate | (frame["attack"] == "baseline")]
+    frame = at_rate(read(paths))
     frame = frame.assign(mode=frame["mode"].fillna("clean"))
     # A defence that was run on clean models has no ASR to leave.
     frame = frame[frame["defense"].isna() | (frame["mode"] != "clean")]
