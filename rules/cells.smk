@@ -1,6 +1,7 @@
 # The cells that params.yaml names, and the results that they leave.
 from functools import cache
 from itertools import product
+from operator import itemgetter
 
 from vbd.report.contents import FIGURES, TABLES
 from vbd.report.published import TRIGGERS
@@ -9,6 +10,7 @@ from vbd.sections import Answers
 # Which cells there are ------------------------------------------------------------------------
 
 
+@cache
 def cells(*kinds):
     """Every combination of the kinds (datasets, models ...) in the grid and a seed, once."""
     # A dictionary is an ordered set: blocks overlap, and rows stand in the order of params.yaml.
@@ -54,7 +56,11 @@ def ablation_cells():
 
 def tested_frames(wc):
     """The numbers of poisoned frames that a victim is tested on besides."""
-    cell = (wc.dataset, wc.model, wc.attack, wc.mode)
+    return _tested_frames(wc.dataset, wc.model, wc.attack, wc.mode)
+
+
+@cache
+def _tested_frames(*cell):
     # All that figure 4 has: also those that this victim was not trained on.
     counts = {found[4] for found in only(attack_cells("frames"), *cell)}
     return sorted(counts - {"random"})
@@ -109,7 +115,13 @@ def robbed(block, dataset, model):
 
 def only(cells, *wanted):
     """The cells that begin with what is wanted, None standing for anything."""
-    return [c for c in cells if all(w in (None, part) for w, part in zip(wanted, c))]
+    asked = {place: value for place, value in enumerate(wanted) if value is not None}
+    if not asked:
+        return list(cells)
+    # Of ten thousand cells a thousand times: parts are picked and compared at once.
+    parts, values = itemgetter(*asked), tuple(asked.values())
+    values = values if len(asked) > 1 else values[0]
+    return [cell for cell in cells if parts(cell) == values]
 
 
 def datasets():
@@ -154,12 +166,10 @@ SCANS = ("neural_cleanse", "trigger_inversion")
 def baselines(dataset=None, model=None, mode=None):
     """Results of the clean models: of a dataset, a model, those that are attacked in a mode."""
     found = only(cells("datasets", "models"), dataset, model)
-    chosen = [
-        cell
-        for cell in found
-        if mode is None or only(attack_cells(), *cell[:2], None, mode)
-    ]
-    return files("baseline", "result.json", chosen)
+    if mode is not None:
+        poisoned = {cell[:2] for cell in only(attack_cells(), None, None, None, mode)}
+        found = [cell for cell in found if cell[:2] in poisoned]
+    return files("baseline", "result.json", found)
 
 
 def attacked(dataset=None, model=None, mode=None, several=False):

@@ -28,10 +28,8 @@ def mistakes(
     positional arguments, and those that are called as in ``given``, the caller gives itself.
     """
     named, any_other = settings_of(takes, given=given, first=first)
-    found = []
-    if not any_other:
-        unknown = [name for name in stated if name not in named]
-        found += [Mistake(name, f"unknown key. {suggest(name, list(named))}") for name in unknown]
+    unknown = [n for n in stated if n not in named and (n in given or not any_other)]
+    found = [Mistake(name, f"unknown key. {suggest(name, list(named))}") for name in unknown]
     found += [
         Mistake(name, "is missing, and the class has no default for it")
         for name, one in named.items()

@@ -12,6 +12,7 @@ from vbd.data.sound import RATE
 from vbd.mistakes import Mistake
 from vbd.sections import Attack, Dataset, Further
 from vbd.trial.making import ANY, Making, said
+from vbd.triggers.base import Trigger
 
 Stamps = Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]
 """A trigger in each mode."""
@@ -52,10 +53,9 @@ def misfits(making: Making[Any], stamps: Stamps, name: str, dataset: Dataset) ->
     for mode, stamp in stamps.items():
         heard = mode == "audio"
         clip = _sound(dataset) if heard else _clip(dataset)
-        check = getattr(stamp, "check", None)
         try:
-            if check is not None and not heard:
-                check(*clip.shape[1:4])
+            if isinstance(stamp, Trigger) and not heard:
+                stamp.check(*clip.shape[1:4])
             if not any(_changed(stamp, clip, number) for number in range(TRIES)):
                 raise ValueError(f"changes nothing of a clip ({mode})")
         except ANY as error:
