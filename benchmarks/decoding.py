@@ -13,8 +13,8 @@ import pandas as pd
 
 from vbd.data.build import build
 from vbd.data.decoding import frame_indices, probe_and_decode
-from vbd.data.film import open_film
 from vbd.data.index import VIDEO_SUFFIXES
+from vbd.data.video.film import open_film
 
 
 def with_pyav(path: Path, how: dict) -> np.ndarray:

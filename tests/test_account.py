@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 from test_readers import FILES, READERS, place, write
 
-from vbd.data import disk, lists, sampling
-from vbd.data.account import UNREADABLE, shown, summary, tell, text
+from vbd.data import sampling
 from vbd.data.build import EmptyClass, build
 from vbd.data.index import VIDEO_SUFFIXES, Listing, read, table
+from vbd.data.listing import disk, lists
+from vbd.data.listing.account import UNREADABLE, shown, summary, tell, text
 from vbd.data.sampling import draw
 from vbd.data.store import ClipStore
 from vbd.data.trusted import clean_clips

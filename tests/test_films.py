@@ -11,8 +11,8 @@ import pytest
 from films import FPS, HEIGHT, STEP, WIDTH, copied, cut, film, greys, noise, packet_like
 
 from vbd.data.decoding import UnreadableClip, frame_indices, frame_times, probe_and_decode
-from vbd.data.decord_frames import available
-from vbd.data.film import FAR
+from vbd.data.video.by_decord import available
+from vbd.data.video.film import FAR
 
 ASKED = {"frames": 4, "stride": 2, "views": 2}
 
@@ -295,7 +295,7 @@ def test_a_turned_and_mirrored_film_comes_as_it_is_shown(tmp_path, degrees, mirr
 
 def decoded(monkeypatch: pytest.MonkeyPatch, path: Path, **asked: int) -> tuple[np.ndarray, int]:
     """The clips, and how many frames were decoded for them."""
-    from vbd.data import film as module
+    from vbd.data.video import film as module
 
     count = 0
     plain = module._decoded

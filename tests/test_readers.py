@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vbd.data.disk import HIDDEN, OTHER
 from vbd.data.folder import BESIDE, NO_CLASS
 from vbd.data.index import LISTED, Listing, read
-from vbd.data.kinetics_lists import NO_CLASSES, NO_LIST, NOT_READ
-from vbd.data.lists import LIST, SPARE, UNCLEAR, UNLISTED, UNUSED
+from vbd.data.listing.disk import HIDDEN, OTHER
+from vbd.data.listing.kinetics_lists import NO_CLASSES, NO_LIST, NOT_READ
+from vbd.data.listing.lists import LIST, SPARE, UNCLEAR, UNLISTED, UNUSED
 from vbd.data.sampling import sample
 from vbd.sections import Dataset
 

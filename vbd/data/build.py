@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vbd.data.account import decoded, shown, summary
 from vbd.data.index import COLUMNS, Listing, Pictures
+from vbd.data.listing.account import decoded, shown, summary
 from vbd.data.tries import decode
 from vbd.files import replacing
 
@@ -43,11 +43,11 @@ def build(
 
     Writes clips.npy, uint8 (N, views, frames, H, W, 3); index.csv, whose row i is clip i;
     quarantine.csv, the files that cannot be read and why; and summary.json, the account of all
-    files of ``listing``, whose rows are ``rows`` (``vbd/data/account.py``). Where a file cannot be
-    read its spares in ``listing`` are tried. ``told`` gets the listing as it is after decoding,
-    before anything is raised. ``stride`` is in video frames, ``size`` = (H, W) in pixels. The bytes
-    do not depend on ``workers``, the number of processes, which import ``__main__`` (a script needs
-    its ``if __name__`` guard).
+    files of ``listing``, whose rows are ``rows`` (``vbd/data/listing/account.py``). Where a file
+    cannot be read its spares in ``listing`` are tried. ``told`` gets the listing as it is after
+    decoding, before anything is raised. ``stride`` is in video frames, ``size`` = (H, W) in pixels.
+    The bytes do not depend on ``workers``, the number of processes, which import ``__main__`` (a
+    script needs its ``if __name__`` guard).
     Without ``pictures`` the paths are videos, for ``decoder``; with it they are what it reads, in
     this process.
     Raises EmptyClass where a class loses all its train or all its test clips to quarantine.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vbd.data.disk import OTHER as NO_VIDEO
-from vbd.data.disk import look, suffix
 from vbd.data.hdf5 import SUFFIXES
 from vbd.data.images import ROWS, SIZE, Images
 from vbd.data.index import Listing, divide, table
+from vbd.data.listing.disk import OTHER as NO_VIDEO
+from vbd.data.listing.disk import look, suffix
 
 if TYPE_CHECKING:
     from vbd.data.decoding import Facts

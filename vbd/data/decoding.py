@@ -8,10 +8,10 @@ from typing import Literal, TypedDict
 
 import numpy as np
 
-from vbd.data.container import Fault
-from vbd.data.film import Film, Misled, open_film
-from vbd.data.screen import UPRIGHT, centre, covering, picture, shown
-from vbd.data.timeline import Timeline
+from vbd.data.video.container import Fault
+from vbd.data.video.film import Film, Misled, open_film
+from vbd.data.video.screen import UPRIGHT, centre, covering, picture, shown
+from vbd.data.video.timeline import Timeline
 
 Stride = int | Literal["segments"]
 Decoder = Literal["pyav", "decord"]
@@ -131,7 +131,7 @@ def _by_decord(
     path: Path, film: Film, timeline: Timeline, wanted: np.ndarray, size: tuple[int, int]
 ) -> np.ndarray | None:
     """The same by decord, None where it cannot be trusted with the film."""
-    from vbd.data.decord_frames import frames_of
+    from vbd.data.video.by_decord import frames_of
 
     first = next(film.read(timeline, [0]))
     if film.aspect != 1 or shown(first) != UPRIGHT:

@@ -4,9 +4,9 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from vbd.data.disk import entries, suffix
 from vbd.data.hdf5 import SUFFIXES
 from vbd.data.index import VIDEO_SUFFIXES
+from vbd.data.listing.disk import entries, suffix
 
 LISTS = frozenset({".txt", ".csv"})
 

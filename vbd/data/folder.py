@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vbd.data.disk import look
 from vbd.data.index import VIDEO_SUFFIXES, WORDS, Listing, divide, table
-from vbd.data.lists import one_spelling, spelling_notes
-from vbd.data.matching import stem
+from vbd.data.listing.disk import look
+from vbd.data.listing.lists import one_spelling, spelling_notes
+from vbd.data.listing.matching import stem
 
 TEST_SHARE = 0.3
 

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from vbd.data.disk import look
 from vbd.data.index import Listing
-from vbd.data.kinetics_lists import SOURCE, lists_of
-from vbd.data.lists import Clip, listing, one_spelling, spelling_notes
-from vbd.data.matching import Step, folded, plain, same_folders, stem
+from vbd.data.listing.disk import look
+from vbd.data.listing.kinetics_lists import SOURCE, lists_of
+from vbd.data.listing.lists import Clip, listing, one_spelling, spelling_notes
+from vbd.data.listing.matching import Step, folded, plain, same_folders, stem
 
 _TIMES = re.compile(r"_\d{6}_\d{6}$")
 _SECONDS = re.compile(r"(.+)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")
@@ -16,7 +16,7 @@ _SECONDS = re.compile(r"(.+)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")
 def read(root: Path, *, split: int = 1) -> Listing:
     """List the clips anywhere below ``root`` by the lists that lie in ``root`` itself.
 
-    The lists are Kinetics' own, *.csv with the columns of ``kinetics_lists.COLUMNS``; without any,
+    The lists are Kinetics' own, *.csv with the columns of ``listing/kinetics_lists.py``; without any
     *.txt with train, val or test as a word of the name and "<path> <class>" in each line. Without
     lists in ``root`` those of a folder in it count, such as annotations. Their validation and test
     clips are our test clips. A file is <youtube_id>_<start>_<end>, as a rule both in six digits, or

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vbd.data.classes import choose, counts_of, lacks, told
 from vbd.data.index import Listing
+from vbd.data.listing.classes import choose, counts_of, lacks, told
 
 if TYPE_CHECKING:
     import pandas

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vbd.data.container import Fault, open_container
-from vbd.data.film import open_film
 from vbd.data.sound import RATE
+from vbd.data.video.container import Fault, open_container
+from vbd.data.video.film import open_film
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioResampler

@@ -40,9 +40,9 @@ def clean_clips(source: Path, card: dict[str, Any]) -> tuple[Examples, dict[str,
         return images(source, names), {}
     from tqdm import tqdm
 
-    from vbd.data.account import kinds
     from vbd.data.decoding import UnreadableClip, probe_and_decode
     from vbd.data.folder import read
+    from vbd.data.listing.account import kinds
 
     listing = read(source)
     rows = listing.rows

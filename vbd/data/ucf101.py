@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from vbd.data.disk import Disk, look
 from vbd.data.index import Listing
-from vbd.data.lists import LIST, Clip, lines_of, listing
-from vbd.data.matching import Step, folded, in_class, stem
+from vbd.data.listing.disk import Disk, look
+from vbd.data.listing.lists import LIST, Clip, lines_of, listing
+from vbd.data.listing.matching import Step, folded, in_class, stem
 
 SOURCE = "https://www.crcv.ucf.edu/data/UCF101.php"
 LISTS = "ucfTrainTestlist"

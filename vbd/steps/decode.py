@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vbd.data.account import tell
 from vbd.data.build import build
-from vbd.data.decord_frames import available
 from vbd.data.index import module, read
+from vbd.data.listing.account import tell
 from vbd.data.sampling import draw
+from vbd.data.video.by_decord import available
 from vbd.sections import Dataset
 
 

@@ -107,7 +107,7 @@ def _longest(dataset: Dataset, rows: pandas.DataFrame) -> int | None:
     """The frames of the longest video, of ``PROBED`` that are spread over the ``rows``."""
     if dataset.embedded:
         return int(signature(synthetic.render).parameters["frames"].default)
-    from vbd.data.film import open_film
+    from vbd.data.video.film import open_film
 
     found = []
     for place in np.linspace(0, len(rows) - 1, min(PROBED, len(rows))).astype(int):

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vbd.data.account import shown
 from vbd.data.index import VIDEO_SUFFIXES
+from vbd.data.listing.account import shown
 
 # Why a file is left out, in the words of the account.
 HIDDEN = "hidden, or left behind by an archiver or a system"

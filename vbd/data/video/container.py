@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbd.data.timeline import Packets, packets_of
+from vbd.data.video.timeline import Packets, packets_of
 
 if TYPE_CHECKING:
     from av import VideoStream

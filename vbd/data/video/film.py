@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vbd.data.container import MATROSKA, MP4, Fault, film_in, lacking, open_container
-from vbd.data.endings import is_cut
-from vbd.data.timeline import Timeline
+from vbd.data.video.container import MATROSKA, MP4, Fault, film_in, lacking, open_container
+from vbd.data.video.endings import is_cut
+from vbd.data.video.timeline import Timeline
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vbd.data.disk import Disk, is_video, suffix
 from vbd.data.index import Listing, table
-from vbd.data.matching import Fit, Step, match, plain, stem
+from vbd.data.listing.disk import Disk, is_video, suffix
+from vbd.data.listing.matching import Fit, Step, match, plain, stem
 
 # Why a file is left out, in the words of the account.
 LIST = "a list of the dataset"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vbd.data.disk import Disk, suffix
 from vbd.data.index import VIDEO_SUFFIXES, WORDS
-from vbd.data.lists import LIST, lines_of
+from vbd.data.listing.disk import Disk, suffix
+from vbd.data.listing.lists import LIST, lines_of
 
 SOURCE = "https://github.com/cvdfoundation/kinetics-dataset"
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")

@@ -8,8 +8,8 @@ from itertools import takewhile
 from typing import NamedTuple
 from unicodedata import normalize
 
-from vbd.data.disk import suffix
 from vbd.data.index import VIDEO_SUFFIXES
+from vbd.data.listing.disk import suffix
 
 Fit = Callable[[str, str], int]
 
