@@ -16,7 +16,7 @@ _SECONDS = re.compile(r"(.+)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")
 def read(root: Path, *, split: int = 1) -> Listing:
     """List the clips anywhere below ``root`` by the lists that lie in ``root`` itself.
 
-    The lists are Kinetics' own, *.csv with the columns of ``listing/kinetics_lists.py``; without any
+    The lists are Kinetics' own, *.csv with the columns in ``listing/kinetics_lists.py``; or else
     *.txt with train, val or test as a word of the name and "<path> <class>" in each line. Without
     lists in ``root`` those of a folder in it count, such as annotations. Their validation and test
     clips are our test clips. A file is <youtube_id>_<start>_<end>, as a rule both in six digits, or
