@@ -148,7 +148,7 @@ def test_a_kill_while_asking_costs_one_batch(victim, store_folder, tmp_path, mon
         ({"pools": ["absent"]}, "clips"),
         ({"method": "prada"}, r"transfers.mine.clone: the method prada trains a clone"),
         ({"method": "maze", "pools": [], "params": {"batch": 64}, "clone": None}, "mine.clone"),
-        ({"method": "polls"}, "no 'polls'; it has affine"),
+        ({"method": "polls"}, "no 'polls'. Did you mean 'pool'"),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_asked(
