@@ -39,7 +39,7 @@ def place(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("own") / ODD
     root, tree = clips(place / "clips {z}"), place / "tree"
     copy_of_repository(tree)
-    section = {"reader": "ucf101", "root": str(root), "frames": 4, "stride": 2, "views": 2}
+    section = {"reader": "ucf101", "root": str(root), "frames": 8, "stride": 1, "views": 2}
     own = {
         "configuration": "own",
         "grid": [{"datasets": ["mine"], "models": ["i3d"]}],
@@ -65,7 +65,7 @@ def is_planned(place: Path, rule: str = "decode") -> bool:
 
 def test_clips_in_an_odd_place_are_decoded_and_all_files_counted(place):
     out = place / "tree" / "results/data/mine"
-    assert np.load(out / "clips.npy").shape == (8, 2, 4, 36, 36, 3)
+    assert np.load(out / "clips.npy").shape == (8, 2, 8, 36, 36, 3)
     account = json.loads((out / "summary.json").read_text())
     left = sum(kind["count"] for kind in account["left_out"].values())
     assert account["found"] == 11 == sum(account["kept"].values()) + left
