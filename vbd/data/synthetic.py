@@ -19,7 +19,7 @@ from vbd.data.objects import OBJECTS, paint_object
 
 _TAU = 2 * np.pi
 # Of UCF-101's 25 groups each official split tests on 7.
-_TEST_SHARE = 0.28
+TEST_SHARE = 0.28
 
 
 def _zigzag(s: np.ndarray) -> np.ndarray:
@@ -216,7 +216,7 @@ def _write_lists(folder: Path, task: str, jobs: list[tuple[str, int, int]], grou
     """Write classInd.txt and the train and test lists of the three splits, as UCF-101 has them."""
     label = {name: number for number, name in enumerate(TASKS[task], start=1)}
     lists = {"classInd": [f"{number} {name}" for name, number in label.items()]}
-    count = max(1, round(_TEST_SHARE * groups))
+    count = max(1, round(TEST_SHARE * groups))
     for split in range(3):
         # Whole groups: their clips look alike, and one in training would give the others away.
         held_out = {(split * count + n) % groups + 1 for n in range(count)}

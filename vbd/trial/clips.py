@@ -74,7 +74,7 @@ def _listing(dataset: Dataset) -> Listing:
 def _rendered(dataset: Dataset) -> Iterator[tuple[str, str, str, str]]:
     """The embedded clips as they will be listed: whole groups are tested on."""
     groups = dataset.render.groups
-    tested = max(1, round(synthetic._TEST_SHARE * groups))
+    tested = max(1, round(synthetic.TEST_SHARE * groups))
     classes = synthetic.TASKS[dataset.render.task]
     clips = range(dataset.render.clips_per_group)
     for name, group, clip in product(classes, range(groups), clips):
