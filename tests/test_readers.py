@@ -430,7 +430,9 @@ def test_folder_knows_splits_by_their_names(tmp_path, tops, expected):
     }
     assert found.left == {f"{tops[0]}/loose.mp4": NO_CLASS, "other/run/a.mp4": BESIDE}
     said = [part for top, part in expected.items() if top.startswith("val")]
-    assert all(part in note for part, note in zip(said, found.notes, strict=True))
+    *notes, nested = found.notes
+    assert all(part in note for part, note in zip(said, notes, strict=True))
+    assert nested == f"clips in sub-folders of their class, and taken: {len(found.rows)}"
 
 
 def test_a_class_of_another_case_in_test_is_the_same_class(tmp_path):

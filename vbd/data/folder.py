@@ -47,10 +47,13 @@ def read(root: Path, *, split: int = 1) -> Listing:
     tops, notes = _tops(root, disk.videos)
     left = dict.fromkeys(disk.videos, BESIDE)
     classes: list[_Class] = []
+    nested = 0
     for top, part in tops.items():
         prefix = f"{top}/" if top else ""
         folders, loose = _by_folder(disk.videos, prefix)
         left |= dict.fromkeys(loose, NO_CLASS)
+        deep = prefix.count("/") + 1
+        nested += sum(file.count("/") > deep for of in folders.values() for file in of)
         classes += [
             _Class(name, part, _groups(of, f"{prefix}{name}/")) for name, of in folders.items()
         ]
@@ -62,6 +65,8 @@ def read(root: Path, *, split: int = 1) -> Listing:
         )
     _refuse_a_wrapper(root, classes)
     spelled = one_spelling((of.name, of.split) for of in classes)
+    if nested:
+        notes.append(f"clips in sub-folders of their class, and taken: {nested}")
     recorded = sum(any(name.endswith("/") for name in of.groups) for of in classes)
     if recorded:
         notes.append(f"class folders whose sub-folders are taken for recordings: {recorded}")
