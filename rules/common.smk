@@ -1,5 +1,6 @@
 # Helpers of the rules: the checked configuration, and what a step gets of it.
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -49,6 +50,17 @@ wildcard_constraints:
     # Those that show a trigger, not results, have rules of their own.
     figure="(?!figure3_gallery|figure7_spectrograms)[a-z0-9_]+",
 
+
+# A report belongs to a configuration: an overlay that names none is called as its file is, or its
+# tables would take the place of the default's.
+OVERLAYS = [
+    path
+    for path in workflow.overwrite_configfiles
+    if Path(path).resolve() != Path("params.yaml").resolve()
+]
+if OVERLAYS and STATED.file_of("configuration") == "params.yaml":
+    stem = Path(OVERLAYS[-1]).stem.lower()
+    config["configuration"] = re.sub(r"[^a-z0-9_]+", "_", stem)
 
 # Asked of a dataset by its trial and by its decoding.
 fingerprint = cache(fingerprint)

@@ -204,6 +204,16 @@ def test_an_edit_re_runs_what_uses_the_file(tree, file, jobs):
         assert planned(tree) == jobs
 
 
+@pytest.mark.parametrize(
+    ("text", "name"), [("seeds: [1]", "my_tries_2"), ("seeds: [1]\nconfiguration: own", "own")]
+)
+def test_an_overlay_has_a_report_of_its_own(tree, tmp_path, text, name):
+    overlay = tmp_path / "My tries-2.yaml"
+    overlay.write_text(text)
+    said = sh(tree, "snakemake", "--cores", "1", "-n", "--configfile", str(overlay))
+    assert f"results/report/{name}/" in said and "results/report/default/" not in said
+
+
 def test_a_defence_that_trains_anew_starts_from_the_pretrained_weights(tree):
     """Also against the optimised trigger, whose victim the attacker made of the clean model."""
     said = sh(tree, "snakemake", "--cores", "all", "-n", "-p", "--forcerun", "attack", "defend")
