@@ -57,7 +57,7 @@ class Film:
 
     def fps(self, timeline: Timeline) -> float:
         """Frames a second, as stated or, where nothing usable is, by its ``timeline``."""
-        stated = float(self._stream.average_rate or self._stream.guessed_rate or 0)
+        stated = self._stated
         lasts = timeline.times[-1] - timeline.times[0]
         shown = float((len(timeline.times) - 1) / lasts) if lasts > 0 else stated
         # Some files state the rate of their clock.
@@ -96,8 +96,7 @@ class Film:
         if self._format == "avi" and len(stamps) == len(times):
             return Timeline(times=np.sort(stamps) * float(self._stream.time_base or 0))
         if None in times:
-            rate = float(self._stream.average_rate or self._stream.guessed_rate or 1)
-            return Timeline(times=np.arange(len(times)) / rate)
+            return Timeline(times=np.arange(len(times)) / (self._stated or 1))
         return Timeline(times=np.sort(np.array(times, float)))
 
     def read(self, timeline: Timeline, wanted: Iterable[int]) -> Iterator[VideoFrame]:
@@ -119,6 +118,10 @@ class Film:
                     break
             else:
                 raise Misled
+
+    @property
+    def _stated(self) -> float:
+        return float(self._stream.average_rate or self._stream.guessed_rate or 0)
 
     def _is_torn(self) -> bool:
         """Whether the last frame lacks something, which decoders put up with unless told not to."""

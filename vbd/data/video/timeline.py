@@ -32,16 +32,15 @@ class Packets:
     """What the packets of a stream say, one after the other.
 
     ``stamps`` are the time stamps of those that show a frame, in the order of the file, ``keys``
-    those of key frames. ``end`` is when the last one ends, in the stream's time base, and ``count``
-    how many packets there are. With ``doubtful`` only decoding tells what is shown.
+    those of key frames, ``count`` is how many packets there are. With ``doubtful`` only decoding
+    tells what is shown.
     """
 
     def __init__(self, stream: VideoStream) -> None:
         self.codec = stream.codec_context.name if stream.codec_context else ""
         self.stamps: list[int] = []
         self.keys: list[int] = []
-        self.end, self.count, self.doubtful = 0, 0, False
-        self._started = False
+        self.count, self.doubtful = 0, False
         self._waiting = False  # a second picture of an earlier packet
         # An AVI numbers its packets, in the order of the file; other times are made up from that.
         self._numbered = stream.container.format.name == "avi"
@@ -52,8 +51,6 @@ class Packets:
             return
         self.count += 1
         stamp = packet.dts if self._numbered else packet.pts
-        if stamp is not None:
-            self.end = max(self.end, stamp + (packet.duration or 0))
         # A packet to discard lies before the start that an edit list sets.
         if packet.is_keyframe and stamp is not None:
             self.keys.append(stamp)
