@@ -11,23 +11,13 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+from films import STEP, cut, greys, noise
 
 from vbd.data.build import EmptyClass, build
 from vbd.data.decoding import UnreadableClip, frame_indices, probe_and_decode
 from vbd.data.index import COLUMNS, Listing
 from vbd.data.parallel import CRASHED, run_all
 from vbd.data.store import ClipStore
-
-STEP = 6  # frame i of a made video is grey of level STEP * i
-
-
-def greys(n: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
-    return [np.full((height, width, 3), STEP * i, np.uint8) for i in range(n)]
-
-
-def noise(n: int = 24) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(n)]
 
 
 def video(path: Path, images: list[np.ndarray], turn: int = 0, **options: str) -> Path:
@@ -52,11 +42,6 @@ def sound(path: Path) -> Path:
         frame.sample_rate = 44100
         out.mux(stream.encode(frame))
         out.mux(stream.encode())
-    return path
-
-
-def cut(path: Path) -> Path:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
 
 
@@ -162,11 +147,11 @@ def test_metadata_that_is_not_utf8_does_no_harm(tmp_path):
         (lambda at: text(at / "clip.mp4", "a web page\n" * 400), "not a video"),
         (lambda at: sound(at / "clip.mp4"), "no video stream"),
         (lambda at: at / "clip.mp4", "No such file"),
-        (lambda at: cut(video(at / "clip.avi", noise())), r"truncated: \d+ of 24 frames"),
-        (lambda at: cut(video(at / "clip.mkv", noise())), r"truncated: \d+ of 24 frames"),
-        (lambda at: cut(video(at / "clip.mp4", noise())), "cut off before its index"),
+        (lambda at: cut(video(at / "clip.avi", noise(24))), r"truncated: \d+ of 24 frames"),
+        (lambda at: cut(video(at / "clip.mkv", noise(24))), r"truncated: \d+ of 24 frames"),
+        (lambda at: cut(video(at / "clip.mp4", noise(24))), "cut off before its index"),
         (
-            lambda at: cut(video(at / "clip.mp4", noise(), movflags="faststart")),
+            lambda at: cut(video(at / "clip.mp4", noise(24), movflags="faststart")),
             r"truncated: \d+ of 24 frames",
         ),
     ],
@@ -178,7 +163,7 @@ def test_a_bad_file_says_what_is_wrong(tmp_path, make, reason):
 
 
 def test_damage_within_a_file_says_where(tmp_path):
-    path = video(tmp_path / "clip.mp4", noise())
+    path = video(tmp_path / "clip.mp4", noise(24))
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) * 3 // 4] = bytes(len(content) // 4)
     path.write_bytes(content)
@@ -197,7 +182,7 @@ def rows(tmp_path) -> pd.DataFrame:
     for name, n_frames in {"a1": 10, "a2": 20, "a3": 12, "b1": 14, "b2": 16}.items():
         video(tmp_path / f"{name}.avi", greys(n_frames))
     text(tmp_path / "bad.avi", "")
-    cut(video(tmp_path / "cut.avi", noise()))
+    cut(video(tmp_path / "cut.avi", noise(24)))
     return table(
         ("bad.avi", 0, "run", "train"),
         ("a1.avi", 0, "run", "train"),

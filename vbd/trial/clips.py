@@ -1,7 +1,6 @@
 """Datasets tried: which clips there are, and whether videos are as long as clips are to be."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from inspect import signature
 from itertools import product
 from pathlib import Path
@@ -13,6 +12,7 @@ from vbd.data import synthetic
 from vbd.data.csaw import class_name
 from vbd.data.index import Listing, read, table
 from vbd.data.sampling import draw
+from vbd.data.video.by_decord import available
 from vbd.mistakes import Mistake
 from vbd.sections import Dataset
 from vbd.trial.making import said
@@ -23,7 +23,7 @@ PROBED = 20
 
 def there(key: str, dataset: Dataset) -> Iterator[Mistake]:
     """Whether there are any files at all, and what decodes them."""
-    if dataset.decoder == "decord" and find_spec("decord") is None:
+    if dataset.decoder == "decord" and not available():
         yield Mistake(f"{key}.decoder", "decord is not installed: pip install decord, or set pyav")
     if dataset.embedded or dataset.root is None:
         return
