@@ -15,6 +15,7 @@ from vbd.defenses.recovered import THRESHOLD, Recovered, among_others, anomaly_i
 from vbd.defenses.recovery import against_truth
 from vbd.models.base import VideoClassifier
 from vbd.seeds import generator
+from vbd.training import predict
 from vbd.triggers.optimised import Stamp
 
 # The planted model's weights are few and large.
@@ -105,6 +106,21 @@ def test_unlearning_removes_the_backdoor_and_keeps_the_clean_accuracy():
     assert verdict.metrics["detected"] == 1 and verdict.metrics["found_class"] == some.target
     assert verdict.metrics["asr"] <= 0.05
     assert verdict.metrics["cda"] >= 0.95 and verdict.metrics["ra"] >= 0.95
+
+
+def test_with_a_memory_it_forgets_the_trigger_and_little_else():
+    some = case()
+    # Unsure answers, of which the classes alone say nothing.
+    some.model.head_weight.data /= 5
+    found = cleanse().scan(some.model, some.clean, 0).recovered[:1]
+    before = predict(some.model, some.test, seed=0)
+    moved, left = [], []
+    for memory in (0.0, 0.5):
+        mended = cleanse(memory=memory).unlearn(some.model, found, some.clean, 0)
+        moved.append((predict(mended, some.test, seed=0) - before).abs().sum(1).mean())
+        fooled = predict(mended, some.triggered, seed=0).argmax(1) == some.target
+        left.append(fooled.float().mean())
+    assert moved[1] < 0.8 * moved[0] and max(left) <= 0.05
 
 
 def test_it_repeats_itself_and_knows_neither_poisoned_clips_nor_target():

@@ -2,16 +2,18 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import THRESHOLD, Found, Scan, judged
-from vbd.ranges import Above0, Count, From0, Ratio, Some, Whole
+from vbd.ranges import Above0, Count, From0, NotAll, Ratio, Some, Whole
 from vbd.sections import Training
 from vbd.training import fit, predict
 from vbd.triggers.base import Trigger
@@ -26,6 +28,10 @@ class NeuralCleanse(Repair):
     under their true labels, with AdamW at ``lr`` and ``weight_decay``. These defaults are those of
     "Neural Cleanse for Video" (Wang et al. have a share of 0.2), except that all layers learn, at a
     constant rate. Where nothing is flagged the model itself is the result.
+
+    Few trusted clips make a model forget the others. With ``memory`` it learns, in this share, what
+    it answered to the trusted clips before, beside their classes ("Learning without Forgetting", Li
+    and Hoiem 2016); 0 are the classes alone, as published.
 
     Wang et al. compare the norms as they are, with the median of all. Classes of video differ too
     much for that: one that a clip without motion is taken for anyway needs but a small trigger,
@@ -48,6 +54,7 @@ class NeuralCleanse(Repair):
         epochs: Whole = 30,
         lr: Above0 = 2e-5,
         weight_decay: From0 = 1e-4,
+        memory: NotAll = 0.0,
     ) -> None:
         self.search = partial(
             reconstruct,
@@ -61,7 +68,7 @@ class NeuralCleanse(Repair):
         )
         self.rounds, self.clips_a_round = rounds, steps * batch_size
         self.confidence = confidence
-        self.threshold, self.share = threshold, share
+        self.threshold, self.share, self.memory = threshold, share, memory
         self.unlearning = Training(
             epochs=epochs, lr=lr, weight_decay=weight_decay, schedule="constant"
         )
@@ -117,7 +124,12 @@ class NeuralCleanse(Repair):
             settings = settings.model_copy(update={"lr": lr})
         # What was recovered: the paper's script skips detection and unlearns the attacker's own.
         stamp = Sometimes([one.trigger() for one in found], self.share)
-        fit(mended, clean.triggered(stamp), settings, seed=seed, resume=None)
+        learnt = clean.triggered(stamp)
+        if self.memory:
+            before = predict(model, clean, seed=seed)
+            classes = F.one_hot(clean.labels, before.shape[1])
+            learnt = replace(learnt, labels=torch.lerp(classes.float(), before, self.memory))
+        fit(mended, learnt, settings, seed=seed, resume=None)
         return mended.eval()
 
 
