@@ -78,13 +78,16 @@ def cleanse(**params: object) -> NeuralCleanse:
     return defenses.get("neural_cleanse")(**(UNLEARN | params))
 
 
-@pytest.mark.parametrize("temporal", [False, True])
-def test_the_planted_class_and_its_trigger_are_found_and_no_other(temporal):
+# Squares of three pixels: the last of a row of 16 reaches beyond the frame.
+@pytest.mark.parametrize(("temporal", "block"), [(False, 1), (True, 1), (False, 3)])
+def test_the_planted_class_and_its_trigger_are_found_and_no_other(temporal, block):
     some = case()
-    scan = cleanse(temporal=temporal).scan(some.model, some.clean, 0)
+    scan = cleanse(temporal=temporal, block=block).scan(some.model, some.clean, 0)
     assert scan.detected and scan.suspect == some.target
     found = scan.recovered[0]
     assert found.success >= 0.99 and found.mask.shape == (4 if temporal else 1, 16, 16, 1)
+    rows = found.mask[:, : 16 // block * block].unflatten(1, (-1, block))
+    assert (rows == rows[:, :, :1]).all(), "a square has one value"
     # The mask lies on the red corner, and there the pattern is red.
     assert found.mask[:, -4:, -4:].sum() > 0.8 * found.mask.sum()
     strong = found.pattern[found.mask[0, ..., 0] > 0.5]

@@ -43,6 +43,7 @@ class NeuralCleanse(Repair):
         self,
         *,
         temporal: bool = False,
+        block: Count = 1,
         rounds: Count = 40,
         steps: Count = 8,
         batch_size: Count = 6,
@@ -59,6 +60,7 @@ class NeuralCleanse(Repair):
         self.search = partial(
             reconstruct,
             temporal=temporal,
+            block=block,
             rounds=rounds,
             steps=steps,
             batch_size=batch_size,

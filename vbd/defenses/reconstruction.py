@@ -23,6 +23,7 @@ def reconstruct(
     *,
     seed: int,
     temporal: bool = False,
+    block: int = 1,
     rounds: int = 40,
     steps: int = 8,
     batch_size: int = 6,
@@ -48,6 +49,9 @@ def reconstruct(
     half as many again, so that the two are easier to tell apart. A model that was trained with
     label smoothing is never so sure: ask less of it.
 
+    A mask is made of squares of ``block`` pixels: noise of single pixels, which large frames have
+    many of, then tells less (UPSAMPLE_SIZE in the code of Wang et al.).
+
     One mask and one pattern serve all frames; with ``temporal`` the mask of a frame is that one
     mask times a weight of the frame. Views and crops are drawn as in training, so what turns one
     crop alone is not enough.
@@ -60,7 +64,7 @@ def reconstruct(
     device = next(model.parameters()).device
     # Of a batch, not of the store: the crop decides how large a mask is.
     shape = clean.training_batch(torch.tensor([0]), generator(seed), device).shape[1:]
-    start = {"lr": lr, "cost": cost, "confidence": confidence, "temporal": temporal}
+    start = (lr, cost, confidence, temporal, block)
     rules = {"success": success, "patience": patience, "stop": stop}
     sizes = (rounds, steps, batch_size)
     # Neither targets nor together: what a class finds depends on no other, so it serves calls for
@@ -84,6 +88,7 @@ def reconstruct(
                 cost=cost,
                 confidence=confidence,
                 temporal=temporal,
+                block=block,
             )
             for index in range(rounds):
                 if len(search.active):

@@ -31,13 +31,16 @@ class Search:
         cost: float,
         confidence: float,
         temporal: bool,
+        block: int,
     ) -> None:
-        starts = zip(*(_start(target, shape, seed, temporal) for target in targets), strict=True)
+        started = (_start(target, shape, seed, temporal, block) for target in targets)
+        starts = zip(*started, strict=True)
         self.raw = [torch.stack(parts).to(device).requires_grad_() for parts in starts]
         # Adam keeps its state element by element and starts anew here: state that one class leaves
         # to the next is a fault of public code.
         self.optimizer = torch.optim.Adam(self.raw, lr, betas=(0.5, 0.9))
         self.targets = torch.tensor(targets, device=device)
+        self.block, self.size = block, shape[1:3]
         self.confidence, self.active = confidence, torch.arange(len(targets), device=device)
         zeros = torch.zeros_like(self.targets)
         self.cost, self.hits = zeros + cost, zeros.clone()
@@ -54,6 +57,10 @@ class Search:
         Of the classes that are not done, as they are now.
         """
         mask, pattern, *weights = [(raw[self.active].tanh() + 1) / 2 for raw in self.raw]
+        if self.block > 1:
+            for dim, size in zip((2, 3), self.size, strict=True):
+                # The last square may reach beyond the frame.
+                mask = mask.repeat_interleave(self.block, dim).narrow(dim, 0, size)
         return (mask * weights[0] if weights else mask)[:, None], 255 * pattern[:, None]
 
     def step(self, model: nn.Module, batch: Tensor) -> None:
@@ -125,12 +132,15 @@ class Search:
         return [Recovered(*row) for row in figures]
 
 
-def _start(target: int, shape: Sequence[int], seed: int, temporal: bool) -> list[Tensor]:
+def _start(
+    target: int, shape: Sequence[int], seed: int, temporal: bool, block: int
+) -> list[Tensor]:
     """Mask, pattern and, if ``temporal``, frame weights that a search starts from, before tanh."""
     t, height, width, _ = shape
     draws = generator(seed, "trigger", target)
     # Uniform in 0-1 behind tanh, as published; frame weights start near 1.
-    shapes = [(1, height, width, 1), (1, height, width, 3)]
+    squares = (-(-height // block), -(-width // block))
+    shapes = [(1, *squares, 1), (1, height, width, 3)]
     # Short of -1 and 1, where atanh is infinite.
     raw = [torch.atanh(2 * torch.rand(size, generator=draws) * 0.999 - 0.999) for size in shapes]
     return [*raw, torch.full((t, 1, 1, 1), 2.0)] if temporal else raw
