@@ -1,4 +1,5 @@
 # Helpers of the rules: the checked configuration, and what a step gets of it.
+import atexit
 import json
 import re
 import shlex
@@ -62,6 +63,18 @@ if OVERLAYS and STATED.file_of("configuration") == "params.yaml":
     stem = Path(OVERLAYS[-1]).stem.lower()
     config["configuration"] = re.sub(r"[^a-z0-9_]+", "_", stem)
 
+# A dry run shows the plan where datasets and weights are not at hand, too.
+DRY = workflow.output_settings.dryrun
+
+
+def tell(text):
+    """Say what is not here; of a plan below its hundreds of jobs, where it is seen."""
+    if DRY:
+        atexit.register(print, text)
+    else:
+        print(text, file=sys.stderr)
+
+
 # Asked of a dataset by its trial and by its decoding.
 fingerprint = cache(fingerprint)
 
@@ -69,7 +82,9 @@ try:
     CONFIG = check(config, STATED)
     # Jobs that read the workflow again, as on a cluster, start where it has passed.
     if workflow.is_main_process and (wrong := tried(CONFIG, fingerprint)):
-        raise refusal(wrong, STATED)
+        if not (DRY and all(one.absent for one in wrong)):
+            raise refusal(wrong, STATED)
+        tell(f"Not here, which a run needs:\n{STATED.told(wrong)}")
 except ConfigError as error:
     raise WorkflowError(str(error))
 

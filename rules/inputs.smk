@@ -4,8 +4,7 @@ import importlib.util
 from functools import cache
 
 from vbd.code import meaning, used
-from vbd.data.index import LAYOUTS
-from vbd.imagenet import find
+from vbd.data.index import LAYOUTS, published
 
 # The code that a step runs ---------------------------------------------------------------------
 
@@ -61,15 +60,12 @@ def initial(model):
     """The file that a model starts from: none for "scratch"."""
     init, architecture = CONFIG.models[model].init, CONFIG.models[model].architecture
     if init == "imagenet":
-        try:
-            find(architecture)
-        except FileNotFoundError as error:
-            raise WorkflowError(f"params.yaml: models.{model}.init: {error}")
         return file_of("imagenet", architecture=architecture)
     if init == "pretrain":
         values = {"dataset": CONFIG.pretraining_of(model).dataset, "model": model}
         return file_of("pretrained", "model.safetensors", **values)
-    return [] if init == "scratch" else init
+    # Of a file that is not here the trial tells; as an input it would end a dry run.
+    return [] if init == "scratch" or (DRY and not Path(init).is_file()) else init
 
 
 def maps(wc):
@@ -192,14 +188,7 @@ def embedded_files(wc):
 def root(wc):
     """Where the files of a dataset are."""
     dataset = CONFIG.datasets[wc.dataset]
-    if dataset.embedded:
-        return rendered(wc)
-    if not there(dataset):
-        raise WorkflowError(
-            f"params.yaml: datasets.{wc.dataset}.root: there is nothing at {dataset.root}. Put the "
-            f"{dataset.reader} clips there, link them there (ln -s), or change the key."
-        )
-    return dataset.root
+    return rendered(wc) if dataset.embedded else dataset.root
 
 
 @cache
@@ -272,10 +261,9 @@ def pools_at_hand(transfer):
         if dataset.embedded or there(dataset):
             found[name] = file_of("data", "clips.npy", dataset=name)
         else:
-            print(
+            tell(
                 f"transfers.{transfer}.pools: {name} is left out of the queries, there is no "
-                f"folder {dataset.root}",
-                file=sys.stderr,
+                f"folder {dataset.root}.{published(dataset.reader)}"
             )
     if pools and not found and "target" not in pools:
         raise WorkflowError(

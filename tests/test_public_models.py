@@ -285,6 +285,39 @@ def test_tsm_knows_all_of_mits_names():
     assert set(ours) == set(model.state_dict())
 
 
+def test_r2plus1d_takes_the_shapes_of_what_learnt_ig65m():
+    from torchvision.models.video import resnet as tv
+
+    with torch.device("meta"):
+        theirs = tv.VideoResNet(
+            tv.BasicBlock, [tv.Conv2Plus1D] * 4, list(DEPTHS), tv.R2Plus1dStem, 487
+        )
+        # As its converters have it, Caffe2's widths in the middle.
+        for layer, planes, middle in ((2, 128, 288), (3, 256, 576), (4, 512, 1152)):
+            theirs.get_submodule(f"layer{layer}")[0].conv2[0] = tv.Conv2Plus1D(
+                planes, planes, middle
+            )
+        ours = build("r3d", 487, kind="r2plus1d", layers=DEPTHS, ig65m=True)
+    shapes = [{n: v.shape for n, v in net.state_dict().items()} for net in (theirs, ours)]
+    assert shapes[0] == shapes[1]
+    assert {m.eps for m in ours.modules() if isinstance(m, nn.BatchNorm3d)} == {1e-3}
+    with pytest.raises(ValueError, match="ig65m: its weights are of an r2plus1d"):
+        build("r3d", 5, ig65m=True)
+
+
+def test_the_frames_of_an_lstm_start_from_torchvisions_resnet(tmp_path):
+    from torchvision.models import resnet18
+
+    theirs, ours = resnet18(), build("cnn_lstm", 5)
+    lstm = ours.lstm.weight_hh_l0.clone()
+    torch.save(theirs.state_dict(), tmp_path / "resnet18.pth")
+    checkpoints.transfer(ours, tmp_path / "resnet18.pth")
+    assert torch.equal(ours.cnn.layer4[1].conv2.weight, theirs.layer4[1].conv2.weight)
+    # Of an image network nothing else is taken but how it sees frames.
+    assert torch.equal(ours.lstm.weight_hh_l0, lstm)
+    assert ours.normalisation["mean"] == [123.675, 116.28, 103.53]
+
+
 @pytest.mark.parametrize("name", ["i3d", "slowfast", "tsm"])
 def test_names_of_ours_are_mmactions_and_stay(name):
     with torch.device("meta"):

@@ -475,6 +475,20 @@ def test_snakemake_starts_nothing_and_says_which_key(tree, text, said):
     assert said in _started(tree, "--configfile", "mine.yaml")
 
 
+ABSENT = "datasets: {mine: {reader: folder, root: gone}}\ngrid: [{datasets: [mine], models: [i3d]}]"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["models: {i3d: {init: scrath}}", "models: {i3d: {params: {widht: 3}}}"]
+)
+def test_a_dry_run_plans_what_is_absent_and_not_what_is_wrong(tree, wrong):
+    (tree / "mine.yaml").write_text(f"{ABSENT}\nfusion: []\nextraction: []\n{wrong}")
+    said = _started(tree, "-n", "--configfile", "mine.yaml")
+    # All at once: what is wrong, and what is absent besides.
+    assert "models.i3d." in said and "Did you mean" in said
+    assert "datasets.mine.root: there is nothing at gone" in said
+
+
 def test_snakemake_names_the_line_of_params_yaml_that_is_no_yaml(tree):
     there = tree / "params.yaml"
     try:

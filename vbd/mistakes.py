@@ -25,14 +25,18 @@ class ConfigError(ValueError):
 
 
 class Mistake(NamedTuple):
-    """What cannot be: the path of its ``key``, with dots, and a ``text`` that says the remedy."""
+    """What cannot be: the path of its ``key``, with dots, and a ``text`` that says the remedy.
+
+    ``absent``: nothing is wrong but that a file or a package is not here, so all can be planned.
+    """
 
     key: str
     text: str
+    absent: bool = False
 
     def under(self, key: str) -> "Mistake":
         """The same as seen from the section ``key``."""
-        return Mistake(f"{key}.{self.key}" if self.key else key, self.text)
+        return self._replace(key=f"{key}.{self.key}" if self.key else key)
 
     def __str__(self) -> str:
         return f"{self.key}: {self.text}" if self.key else self.text

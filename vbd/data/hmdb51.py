@@ -9,6 +9,8 @@ from vbd.data.listing.lists import LIST, Clip, lines_of, listing
 from vbd.data.listing.matching import Step, folded, in_class, stem
 
 SOURCE = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
+CLIPS_FILE, LISTS_FILE = "hmdb51_org.rar", "test_train_splits.rar"
+PUBLISHED = f"{CLIPS_FILE} and {LISTS_FILE} at {SOURCE}"
 SPLITS = {"1": "train", "2": "test"}  # and 0: not used in this split
 
 
@@ -44,7 +46,7 @@ def read(root: Path, *, split: int = 1) -> Listing:
     )
     if not len(found.rows):
         raise FileNotFoundError(
-            f"no video that the lists name is under {root / 'videos'}: download hmdb51_org.rar "
+            f"no video that the lists name is under {root / 'videos'}: download {CLIPS_FILE} "
             f"from {SOURCE} and unpack or link its class folders there{disk.why_none()}"
         )
     return found
@@ -58,7 +60,7 @@ def _check(root: Path, videos: list[str], lists: dict[str, Path], split: int) ->
         if folders and known.isdisjoint(folder.casefold() for folder in folders):
             file = root / "splits" / f"{folders[0]}_test_split{split}.txt"
             raise FileNotFoundError(
-                f"{file} is missing: download test_train_splits.rar from {SOURCE} "
+                f"{file} is missing: download {LISTS_FILE} from {SOURCE} "
                 f"and unpack or link its text files to {file.parent}"
             )
 

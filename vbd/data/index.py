@@ -108,6 +108,12 @@ def module(reader: str) -> ModuleType:
         ) from error
 
 
+def published(reader: str) -> str:
+    """A sentence on what the files of a reader are published as; nothing for anybody's own."""
+    names = getattr(module(reader), "PUBLISHED", None)
+    return f" Published as {names}." if names else ""
+
+
 def _readers() -> list[str]:
     files = Path(__file__).parent.glob("*.py")
     found = [file.stem for file in files if "\ndef read(root: Path" in file.read_text()]

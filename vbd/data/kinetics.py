@@ -9,6 +9,8 @@ from vbd.data.listing.kinetics_lists import SOURCE, lists_of
 from vbd.data.listing.lists import Clip, listing, one_spelling, spelling_notes
 from vbd.data.listing.matching import Step, folded, plain, same_folders, stem
 
+PUBLISHED = f"train.csv and val.csv and, of the clips, part_<number>.tar.gz at {SOURCE}"
+
 _TIMES = re.compile(r"_\d{6}_\d{6}$")
 _SECONDS = re.compile(r"(.+)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")
 

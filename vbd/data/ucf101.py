@@ -10,6 +10,8 @@ from vbd.data.listing.matching import Step, folded, in_class, stem
 
 SOURCE = "https://www.crcv.ucf.edu/data/UCF101.php"
 LISTS = "ucfTrainTestlist"
+CLIPS_FILE, LISTS_FILE = "UCF101.rar", "UCF101TrainTestSplits-RecognitionTask.zip"
+PUBLISHED = f"{CLIPS_FILE} and {LISTS_FILE} at {SOURCE}"
 
 
 def read(root: Path, *, split: int = 1) -> Listing:
@@ -41,7 +43,7 @@ def read(root: Path, *, split: int = 1) -> Listing:
         example = next(iter(clips), "nothing")
         raise FileNotFoundError(
             f"no video that the lists name is under {root / 'UCF-101'} (they name {example}, for "
-            f"one): download UCF101.rar from {SOURCE} and unpack or link its class folders there"
+            f"one): download {CLIPS_FILE} from {SOURCE} and unpack or link its class folders there"
             f"{disk.why_none()}"
         )
     return found
@@ -51,8 +53,8 @@ def _names(disk: Disk, name: str) -> list[str]:
     file = disk.text(name)
     if not file.is_file():
         raise FileNotFoundError(
-            f"{file} is missing: download UCF101TrainTestSplits-RecognitionTask.zip from {SOURCE} "
-            f"and unpack or link its folder {LISTS} to {file.parent}"
+            f"{file} is missing: download {LISTS_FILE} from {SOURCE} and unpack or link its folder "
+            f"{LISTS} to {file.parent}"
         )
     # A line of a train list is "<Class>/<clip> <class number>", of a test list only the first.
     # The number counts from 1 over all classes, labels here from 0 over those that are drawn.

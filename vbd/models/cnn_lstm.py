@@ -12,9 +12,11 @@ class CnnLstm(VideoClassifier):
 
     ``width`` and ``layers`` size the ResNet, ``hidden`` and ``depth`` the LSTM. ``stem`` is the
     side of the first convolution's kernel: a smaller one suits frames of 32 px.
+
+    It starts from torchvision's ResNet on ImageNet too, which knows nothing of the LSTM.
     """
 
-    head = ("fc.",)
+    head = ("lstm.", "fc.")
 
     def __init__(
         self,
@@ -45,6 +47,12 @@ class CnnLstm(VideoClassifier):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.fc(features)
+
+    def renamed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The names of a torchvision ResNet become those of its part here."""
+        if any(name.startswith("cnn.") for name in weights):
+            return weights
+        return {f"cnn.{name}": value for name, value in weights.items()}
 
 
 METHOD = CnnLstm

@@ -58,6 +58,7 @@ FAMILIES = {
         Family("torchvision", "features.", IMAGENET, LARGE),
     ),
     "r3d": (Family("torchvision", "fc.", KINETICS, SMALL),),
+    "cnn_lstm": (Family("torchvision", "layer4.", IMAGENET, LARGE),),
     "s3d": (Family("torchvision", "features.", KINETICS, LARGE),),
     "mvit": (Family("torchvision", "conv_proj.", HALVES, LARGE),),
     "movinet_a2": (Family("atze00", "classifier.", WHOLE, LARGE),),

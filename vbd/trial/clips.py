@@ -10,7 +10,7 @@ import pandas
 
 from vbd.data import synthetic
 from vbd.data.csaw import class_name
-from vbd.data.index import Listing, read, table
+from vbd.data.index import Listing, published, read, table
 from vbd.data.sampling import draw
 from vbd.data.video.by_decord import available
 from vbd.mistakes import Mistake
@@ -24,16 +24,17 @@ PROBED = 20
 def there(key: str, dataset: Dataset) -> Iterator[Mistake]:
     """Whether there are any files at all, and what decodes them."""
     if dataset.decoder == "decord" and not available():
-        yield Mistake(f"{key}.decoder", "decord is not installed: pip install decord, or set pyav")
+        text = "decord is not installed: pip install decord, or set pyav"
+        yield Mistake(f"{key}.decoder", text, absent=True)
     if dataset.embedded or dataset.root is None:
         return
     root = Path(dataset.root)
     if not (root.is_dir() or (dataset.images and root.is_file())):
-        yield Mistake(
-            f"{key}.root",
+        text = (
             f"there is nothing at {dataset.root}. Put the {dataset.reader} clips there, link them "
-            "there (ln -s), or change the key.",
+            f"there (ln -s), or change the key.{published(dataset.reader)}"
         )
+        yield Mistake(f"{key}.root", text, absent=True)
 
 
 def drawn(key: str, dataset: Dataset, *, pool: bool) -> pandas.DataFrame | Mistake:
@@ -41,7 +42,7 @@ def drawn(key: str, dataset: Dataset, *, pool: bool) -> pandas.DataFrame | Mista
     try:
         listing = _listing(dataset)
     except (ValueError, OSError) as error:
-        return Mistake(f"{key}.root", said(error))
+        return Mistake(f"{key}.root", said(error), absent=isinstance(error, FileNotFoundError))
     try:
         return draw(
             listing,

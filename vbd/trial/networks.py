@@ -14,6 +14,7 @@ from vbd.mistakes import Mistake, suggest
 from vbd.models import build
 from vbd.models.checkpoints import transfer
 from vbd.models.halves import Halves
+from vbd.models.published import published
 from vbd.sections import Dataset, Model
 from vbd.settings import mistakes
 from vbd.trial.making import ANY, Making, said
@@ -80,14 +81,16 @@ def start(key: str, model: Model, network: nn.Module | None) -> Iterator[Mistake
         try:
             find(model.architecture)
         except FileNotFoundError as error:
-            yield Mistake(f"{key}.init", said(error))
+            yield Mistake(f"{key}.init", said(error), absent=True)
     if model.init in STARTS:
         return
     path = Path(model.init)
     if not path.is_file():
-        text = f"there is no file {model.init}. Put the weights there, or change the key"
+        text = f"there is no file {model.init}. Put the weights there, or change the key."
         close = suggest(model.init, STARTS)
-        yield Mistake(f"{key}.init", f"{text}. {close}" if "mean" in close else text)
+        misspelt = "mean" in close
+        more = f" {close}" if misspelt else published(path.name)
+        yield Mistake(f"{key}.init", text + more, absent=not misspelt)
     elif network is not None:
         try:
             transfer(network, path)
