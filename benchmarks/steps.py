@@ -10,11 +10,10 @@ of its rule; jobs overlap as much as they did then.
 import argparse
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
+from plan import dry_run
 
 
 def main() -> None:
@@ -55,12 +54,8 @@ def recorded(folder: Path) -> pd.DataFrame:
 
 def planned(overlay: Path) -> dict[str, int]:
     """The number of jobs of each rule in a configuration, whether they are done or not."""
-    command = ["snakemake", "-n", "--cores", "all", "--forceall", "--configfile", str(overlay)]
-    said = subprocess.run(
-        [sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
     # The last table that it prints: a line a rule, then their sum.
-    lines = said.rsplit("Job stats:", 1)[1].strip().splitlines()[2:]
+    lines = dry_run(overlay).rsplit("Job stats:", 1)[1].strip().splitlines()[2:]
     counts = dict(line.split() for line in lines[: [*map(len, lines), 0].index(0)])
     return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
 

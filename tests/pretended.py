@@ -6,19 +6,19 @@ What makes the report of them (tables, figures, metrics, galleries) is no preten
 import csv
 import importlib
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import findings
 import numpy as np
+import plan
 import screened
 
 from vbd.data.index import COLUMNS
 from vbd.fusion.pairs import FUSIONS
 
-Options = dict[str, list[str]]
+Options = plan.Options
 # In this order: what a step starts from comes before it.
 ORDER = ("decode", "sounds", "train", "query", "steal", "defend", "embed", "fuse")
 REPORT = ("stealth", "gallery", "spectrograms", "metrics", "table", "figure")
@@ -27,34 +27,19 @@ SPLITS = ("train", "val", "test")
 
 def commands(said: str) -> list[tuple[str, Options]]:
     """The steps in what a dry run prints, each with its options, in an order that can be run."""
-    steps, places = [], (*ORDER, *REPORT)
-    for line in said.splitlines():
-        _, command, rest = line.partition("python scripts/")
-        if command:
-            name, *words = shlex.split(rest.partition(" &> ")[0].partition(" 2> ")[0])
-            if (step := name.removesuffix(".py")) in places:
-                steps.append((step, _options(words)))
+    places = (*ORDER, *REPORT)
+    steps = [found for found in plan.commands(said) if found[0] in places]
     return sorted(steps, key=lambda found: places.index(found[0]))
-
-
-def _options(words: list[str]) -> Options:
-    options: Options = {}
-    for word in words:
-        if word.startswith("--"):
-            options[name := word] = []
-        else:
-            options[name].append(word)
-    return options
 
 
 def run(step: str, options: Options, monkeypatch) -> None:
     """Pretend a step in the working folder, or run it where it is one of the report's."""
     if step in REPORT:
-        words = [word for name, values in options.items() for word in (name, *values)]
+        words = [word for name, values in options.items() for word in (f"--{name}", *values)]
         monkeypatch.setattr("sys.argv", [step, *words])
         importlib.import_module(f"vbd.steps.{step}").main()
     else:
-        STEPS[step]({name.removeprefix("--"): v for name, v in options.items()})
+        STEPS[step](options)
 
 
 def _write(options: Options, row: dict[str, Any], **arrays: Any) -> None:
