@@ -29,9 +29,11 @@ def commands(said: str) -> Iterator[tuple[str, Options]]:
 
 def _options(words: list[str]) -> Options:
     options: Options = {}
+    # What stands before the first option has no name.
+    name = ""
     for word in words:
         if word.startswith("--"):
             options[name := word.removeprefix("--")] = []
         else:
-            options[name].append(word)
+            options.setdefault(name, []).append(word)
     return options

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import operations
 import passes
+import plan
 import pytest
 import torch
 import yaml
@@ -46,6 +47,12 @@ def test_the_memory_of_a_training_step_is_that_of_mmaction2s_log():
     # 5170 MiB of I3D, eight clips of a GPU, by SGD and in single precision.
     found = made("i3d", {}, (32, 224, 224))
     assert 12 * found.weights + 4 * 8 * found.kept == pytest.approx(5170 * 2**20, rel=0.1)
+
+
+def test_steps_are_read_off_a_plan():
+    said = "rule vae:\n  python scripts/vae.py 'a b.npy' --params '{\"x\": 1}' --out o &> log\n"
+    options = {"": ["a b.npy"], "params": ['{"x": 1}'], "out": ["o"]}
+    assert list(plan.commands(said)) == [("vae", options)]
 
 
 VALUES = {
