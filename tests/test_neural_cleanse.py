@@ -1,6 +1,7 @@
 """Neural Cleanse finds what is planted and only it, and unlearns what it found."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -237,6 +238,14 @@ def test_the_rule_of_wang_et_al_is_told_beside_ours():
     assert scan.of_norms.tolist() == anomaly_index(torch.tensor([40.0, 10, 30, 80, 60])).tolist()
     small = judged(recovered(5.0, 48.0, 50.0, 52.0, 54.0), torch.ones(5))
     assert small.flagged_by_norms == 0 and small.of_norms[0] > 2
+    assert small.flagged == [0]
+
+
+def test_what_does_not_turn_the_clips_flags_nobody():
+    """A search that ran out of rounds leaves the smallest masks of all."""
+    failed, *others = recovered(5.0, 48.0, 50.0, 52.0, 54.0)
+    scan = judged([replace(failed, success=0.1), *others], torch.ones(5))
+    assert scan.index[0] > THRESHOLD and not scan.detected and scan.doubts
 
 
 def test_a_small_trigger_of_a_class_that_needs_no_evidence_is_not_flagged():

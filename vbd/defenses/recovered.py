@@ -68,7 +68,7 @@ class Scan:
     bring, and ``index`` (K,) how far below those of the others their norms in proportion to it are.
     ``of_norms`` (K,): the anomaly index of the norms as they are, by which Wang et al. judge. A
     class is flagged where its index is above ``threshold``; the one of the highest also where Wang
-    et al. would flag it.
+    et al. would flag it. What does not turn the clips is no trigger, and flags nobody.
     """
 
     recovered: Sequence[Recovered]
@@ -90,10 +90,15 @@ class Scan:
     @property
     def flagged(self) -> list[int]:
         """The classes that are flagged, the most suspect first."""
+        return [target for target in self._beyond if self.of(target)[0].success >= TURNED]
+
+    @property
+    def _beyond(self) -> list[int]:
+        """The classes beyond a threshold, whatever their triggers turn."""
         order = self.index.argsort(descending=True).tolist()
-        flagged = [self.recovered[k].target for k in order if self.index[k] > self.threshold]
+        beyond = [self.recovered[k].target for k in order if self.index[k] > self.threshold]
         # Where classes are alike, as those of real videos, evidence tells little, and norms do.
-        return flagged or [self.suspect] * (self.flagged_by_norms == self.suspect)
+        return beyond or [self.suspect] * (self.flagged_by_norms == self.suspect)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -106,7 +111,7 @@ class Scan:
                 f"the search turned clips to {turned} of {len(self.recovered)} classes, so that "
                 "their triggers cannot be compared",
             )
-        if self.detected and self.accused.success < TURNED:
+        if self._beyond and not self.detected:
             return ("the smallest trigger that was found does not turn the clips",)
         return ()
 
