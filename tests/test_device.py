@@ -1,44 +1,59 @@
-"""A step takes a GPU that no other step holds, whatever the variables of the scheduler say."""
+"""A step takes GPUs that no other step holds, whatever the variables say, and gives them back."""
 
-import subprocess
-import sys
+import multiprocessing
+import os
+import signal
+import time
+from itertools import pairwise
+from threading import Timer
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from vbd import device
 
+# Forked: so they see the pretended GPUs too, and have torch imported.
+PROCESSES = multiprocessing.get_context("fork")
+
 
 @pytest.fixture
-def two_gpus(monkeypatch, tmp_path):
-    """Two GPUs as far as vbd can see, with locks of their own."""
-    taken = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    monkeypatch.setattr(torch.cuda, "current_device", lambda: taken[-1] if taken else 0)
-    monkeypatch.setattr(device.tempfile, "gettempdir", lambda: str(tmp_path))
+def gpus(monkeypatch, tmp_path):
+    """Pretends so many GPUs, of names that no other test has; gives these names."""
+    here = f"{os.getpid()}-{tmp_path.name}"
+
+    def pretend(count: int) -> list[str]:
+        uuids = [f"{here}-{i}" for i in range(count)]
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        properties = lambda i: SimpleNamespace(uuid=uuids[i])  # noqa: E731
+        monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+        monkeypatch.setattr(torch.cuda, "set_device", lambda index: None)
+        monkeypatch.setattr(device, "POLL_S", 0.02)
+        return [f"GPU-{uuid}" for uuid in uuids]
+
     for name in ("CUDA_VISIBLE_DEVICES", "LOCAL_RANK", "SLURM_JOB_ID"):
         monkeypatch.delenv(name, raising=False)
     device.choose.cache_clear()
-    yield tmp_path
+    yield pretend
     device.choose.cache_clear()
-    for file in device._held:
-        file.close()
-    device._held.clear()
+    while device._held:
+        device._held.pop().close()
 
 
-def hold(folder, name: str) -> subprocess.Popen:
-    """Another process that holds the GPU called ``name``."""
-    code = (
-        "import sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
-        "from vbd import device; device._lock_one([sys.argv[2]])\n"
-        "print('held', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", code, str(folder), name]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(command, text=True, **pipes)
-    assert process.stdout.readline().strip() == "held"
+def holding(name: str):
+    """Another process that holds the GPU called ``name`` until it is killed."""
+
+    def hold() -> None:
+        if held := device._bound(name):
+            there.set()
+            time.sleep(60)
+            held.close()
+
+    there = PROCESSES.Event()
+    process = PROCESSES.Process(target=hold, daemon=True)
+    process.start()
+    assert there.wait(20)
     return process
 
 
@@ -49,22 +64,67 @@ def test_without_a_gpu_it_is_the_cpu(monkeypatch):
     device.choose.cache_clear()
 
 
-def test_a_gpu_in_use_is_passed_over(two_gpus):
-    with hold(two_gpus, "0") as other:
-        assert device.choose() == torch.device("cuda", 1)
-        other.stdin.close()
+# In a job of Slurm several steps may run too, and what it gives to one job no other holds.
+@pytest.mark.parametrize("variables", [{}, {"SLURM_JOB_ID": "1"}, {"CUDA_VISIBLE_DEVICES": "3, 1"}])
+def test_a_gpu_in_use_is_passed_over(gpus, monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    other = holding(gpus(2)[0])
+    assert device.choose() == torch.device("cuda", 1)
+    other.kill()
 
 
-def test_the_gpus_are_those_that_are_visible(two_gpus, monkeypatch):
-    # Physical GPU 3 is in use: it is the first of the visible ones, so the second is taken.
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
-    with hold(two_gpus, "3") as other:
-        assert device.choose() == torch.device("cuda", 1)
-        other.stdin.close()
+def test_a_part_of_a_gpu_is_known_by_its_own_name(gpus, monkeypatch):
+    whole = gpus(1)[0]
+    part = f"MIG-{whole}"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f" {part},MIG-other")
+    other = holding(whole)
+    assert device.lock(1) == {0: part}
+    other.kill()
 
 
-@pytest.mark.parametrize("variable", ["SLURM_JOB_ID", "LOCAL_RANK"])
-def test_what_a_scheduler_gave_is_taken_without_a_lock(two_gpus, monkeypatch, variable):
-    monkeypatch.setenv(variable, "0")
-    assert device.choose() == torch.device("cuda", 0)
-    assert not list(two_gpus.iterdir())
+def test_what_a_launcher_gave_is_taken_without_a_lock(gpus, monkeypatch):
+    first, second = gpus(2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert device.choose() == torch.device("cuda", 1)
+    assert device._bound(first) and device._bound(second)
+
+
+def test_the_first_gpu_that_becomes_free_is_taken(gpus):
+    held = [holding(name) for name in gpus(3)]
+    # By force: whatever ends a process gives its GPU back.
+    Timer(0.1, os.kill, [held[2].pid, signal.SIGKILL]).start()
+    assert device.choose() == torch.device("cuda", 2)
+    for process in held:
+        process.kill()
+
+
+def test_more_gpus_than_there_are_is_all_of_them(gpus):
+    names = gpus(2)
+    assert device.lock(4) == {0: names[0], 1: names[1]}
+
+
+# How many GPUs each process asks for: single ones, and several that need each other's.
+@pytest.mark.parametrize("asked", [[1] * 12, [2, 3, 1, 2, 3, 1, 1, 2, 3]], ids=["one", "several"])
+def test_no_gpu_is_ever_shared_and_all_come_to_their_turn(gpus, asked):
+    gpus(3)
+    times = PROCESSES.SimpleQueue()
+
+    def work(count: int) -> None:
+        found = device.lock(count)
+        start = time.monotonic()
+        time.sleep(0.05)
+        times.put((sorted(found), start, time.monotonic()))
+
+    processes = [PROCESSES.Process(target=work, args=(count,)) for count in asked]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+    assert [process.exitcode for process in processes] == [0] * len(asked)
+    used = [times.get() for _ in asked]
+    assert sorted(len(found) for found, _, _ in used) == sorted(asked)
+    for gpu in range(3):
+        spans = sorted((start, end) for found, start, end in used if gpu in found)
+        assert spans, "a GPU that nobody used"
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans))
