@@ -79,9 +79,9 @@ rule attack:
     log:
         log_of("attack"),
     priority: leads_to_first
-    threads: 1
+    threads: lambda wc: cores(CONFIG.training_of(wc.model))
     resources:
-        gpu=GPU,
+        gpu=lambda wc: gpus(CONFIG.training_of(wc.model)),
     params:
         code=lambda wc: code("scripts/train.py", model_code(wc), *trigger_code(wc)),
         p=lambda wc: attack_params(wc),

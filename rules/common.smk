@@ -1,12 +1,14 @@
 # Helpers of the rules: the checked configuration, and what a step gets of it.
 import atexit
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -202,5 +204,37 @@ NODES = nodes()
 # What a step takes that takes all cores: what asks for more than any node has waits for ever.
 CORES = min(16, max((cores for cores, _ in NODES), default=16))
 
-# Snakemake counts GPUs, vbd picks one; where there is none no step may wait for it.
-GPU = int(shutil.which("nvidia-smi") is not None or any(gpu for _, gpu in NODES))
+
+def visible():
+    """How many GPUs of this machine steps may use."""
+    try:
+        said = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return 0
+    there = sum(line.startswith("GPU ") for line in said.stdout.splitlines())
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is None:
+        return there
+    # CUDA reads no further than a name that is none.
+    names = takewhile(lambda name: name.strip() not in ("", "-1"), listed.split(","))
+    return min(there, len(list(names)))
+
+
+HERE = visible()
+# Snakemake counts GPUs, vbd picks them; where there is none no step may wait for it.
+GPU = int(HERE > 0 or any(gpu for _, gpu in NODES))
+# All of them, unless --resources or a profile says how many. On a cluster Slurm counts.
+if HERE and workflow.local_exec and "gpu" not in workflow.global_resources:
+    workflow.global_resources["gpu"] = HERE
+
+
+def gpus(how):
+    """What a training asks for; of more than may be used Snakemake makes all."""
+    return GPU * how.gpus
+
+
+def cores(how):
+    """A core for each process of a training, of which there is one a GPU."""
+    return max(1, gpus(how))

@@ -50,9 +50,9 @@ rule steal:
         curves=at("clone", "curves.npz"),
     log:
         log_of("clone"),
-    threads: 1
+    threads: lambda wc: cores(CONFIG.training_of(wc.clone, wc.theft))
     resources:
-        gpu=GPU,
+        gpu=lambda wc: gpus(CONFIG.training_of(wc.clone, wc.theft)),
     params:
         code=lambda wc: code(
             "scripts/steal.py",

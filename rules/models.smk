@@ -14,9 +14,9 @@ rule pretrain:
     # Before all that starts from it.
     priority: leads_to_first
     # Many small models side by side are faster than one on all cores; README says how to change it.
-    threads: 1
+    threads: lambda wc: cores(CONFIG.pretraining_of(wc.model).training)
     resources:
-        gpu=GPU,
+        gpu=lambda wc: gpus(CONFIG.pretraining_of(wc.model).training),
     params:
         code=lambda wc: code("scripts/train.py", model_code(wc)),
         p=lambda wc: step_params(wc, training=pretraining(wc)),
@@ -83,9 +83,9 @@ rule train:
     log:
         log_of("baseline"),
     priority: leads_to_first
-    threads: 1
+    threads: lambda wc: cores(CONFIG.training_of(wc.model))
     resources:
-        gpu=GPU,
+        gpu=lambda wc: gpus(CONFIG.training_of(wc.model)),
     params:
         code=lambda wc: code("scripts/train.py", model_code(wc)),
         p=lambda wc: step_params(wc, training=training(wc)),

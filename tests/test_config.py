@@ -36,6 +36,7 @@ MISTAKES = [
     ("fusion.0.audio", "tsm", ["fusion.0.audio: models.tsm.modality is not 'audio'"]),
     ("fusion.0.video", "r3d", ["fusion.0.video: no block of grid has the model r3d on synthetic"]),
     ("models.tsm.training", {"epochs": 0}, ["models.tsm.training.epochs: 0", "init"]),
+    ("models.tsm.training", {"gpus": 4, "accumulate": 5}, ["models.tsm.training", "17 clips"]),
     ("thefts.augmented.transfer", "pol", ["thefts.augmented.transfer: 'pol' is not defined"]),
     ("transfers.noise.pools", ["hmdb"], ["transfers.noise.pools: 'hmdb'", "target"]),
     ("transfers.noise.clone", "audio", ["transfers.noise.clone: audio takes in sound"]),

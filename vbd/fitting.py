@@ -20,6 +20,7 @@ def misfits(config: "Config") -> Iterator[Mistake]:
     yield from _defenses(config)
     yield from _views(config)
     yield from _heard(config)
+    yield from _batches(config)
 
 
 def attacked_modes(config: "Config", dataset: str, model: str, attack: str) -> set[str]:
@@ -117,3 +118,20 @@ def _heard(config: "Config") -> Iterator[Mistake]:
             if "audio" in config.attacks[name].modes:
                 text = f"{name} is in the whole sound: give it a block without frames"
                 yield Mistake(f"grid.{number}.frames", text)
+
+
+def _batches(config: "Config") -> Iterator[Mistake]:
+    trained = {}
+    for name in config.models:
+        trained[f"models.{name}.training"] = config.training_of(name)
+        trained[f"models.{name}.pretraining.training"] = config.pretraining_of(name).training
+    for block in config.extraction:
+        for theft, clone in product(block.thefts, block.clones):
+            trained[f"thefts.{theft}.training"] = config.training_of(clone, theft)
+    for key, how in trained.items():
+        if how.gpus * how.accumulate > how.batch_size:
+            yield Mistake(
+                key,
+                f"a batch of {how.batch_size} clips cannot be cut into gpus * accumulate = "
+                f"{how.gpus} * {how.accumulate} parts: a larger batch_size, or fewer parts",
+            )

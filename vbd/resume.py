@@ -19,11 +19,12 @@ class Resume:
         self.path, self.key = path, key
 
     def load(self) -> Any:
-        """What was saved last of this work; None where there is nothing of it."""
+        """What was saved last of this work, on the CPU; None where there is nothing of it."""
         if self.path is None or not self.path.exists():
             return None
-        # Nothing is ever unpickled, our own files included.
-        saved = torch.load(self.path, weights_only=True)
+        # Nothing is ever unpickled, our own files included. The GPU that it was saved from may be
+        # another's by now, or not there.
+        saved = torch.load(self.path, map_location="cpu", weights_only=True)
         return saved["state"] if saved["key"] == self.key else None
 
     def save(self, state: Any) -> None:

@@ -135,7 +135,13 @@ class Training(Section):
     label_smoothing: Share = 0.0
     """Share of the label spread over all classes."""
     mixed_precision: bool = True
-    """bfloat16 on a GPU; the CPU always computes in float32."""
+    """bfloat16 on a GPU, in training; the CPU and all predictions compute in float32."""
+    accumulate: Few = 1
+    """Parts that a batch is cut into, one after the other, where it does not fit into memory. The
+    gradient is that of the whole batch; BatchNorm sees the parts."""
+    gpus: Few = 1
+    """GPUs that train one model together, of fewer all that there are; each takes its share of a
+    batch. Victims and clones alone: a defence that trains does so on one."""
 
 
 class Pretraining(Section):

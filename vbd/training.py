@@ -1,6 +1,8 @@
 """The one training loop and the one prediction loop, for every model and every phase."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,12 @@ def fit(
     logit is where the highest of the first ``classes`` values is; 0 where there are none (B, 0),
     and the model gives its own losses, not logits. With ``resume`` the ``repr`` of
     the criterion has to say all its settings, as that of a dataclass does.
+
+    A batch is ``settings.batch_size`` clips also where several processes train together
+    (``vbd/together.py``): each takes its share, in ``settings.accumulate`` parts one after the
+    other. The gradient is that of the whole batch where the criterion is a mean over clips; of
+    what is drawn (views, crops, dropout) each process has draws of its own, and BatchNorm sees a
+    part at a time, on several GPUs that of all of them.
     """
     # Here, as it takes two seconds that steps which only predict need not wait for.
     from accelerate import Accelerator
@@ -51,53 +59,97 @@ def fit(
     stated = repr(criterion)
     criterion = criterion or partial(F.cross_entropy, label_smoothing=settings.label_smoothing)
     device = choose()
-    precision = "bf16" if device.type == "cuda" and settings.mixed_precision else "no"
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
+    accelerator = Accelerator(cpu=device.type == "cpu")
     # By the weights that the work starts from, so before any state is taken up.
     key = number(settings, seed, code_sha256(), fingerprint(model, examples), stated)
     order = torch.Generator()
     # Positions alone: clips are cut, augmented and triggered a whole batch at a time.
     every = TensorDataset(torch.arange(len(examples)))
+    # The same batches in every process, which takes its share of each.
     loader = DataLoader(every, settings.batch_size, shuffle=True, generator=order)
+    if accelerator.num_processes > 1 and device.type == "cuda":
+        # In place, with the same parameters; on the CPU there is no such thing.
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
     optimizer = _optimizer(model, settings)
-    prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-    # Only now: of several processes each has a share of the steps.
+    prepared, optimizer = accelerator.prepare(model, optimizer)
+    learn = _Learn(prepared, examples, criterion, settings, accelerator)
     schedule = _schedule(optimizer, settings, len(loader))
     # The model itself, as its parameters may have other names once it is wrapped.
     kept, parts = Resume(resume, key), (model, optimizer, schedule)
     first, history = _take_up(kept, parts)
+    writes = accelerator.is_main_process
     for epoch in range(first, settings.epochs):
         # All randomness of an epoch comes from its number, so a resumed run repeats it; dropout
         # takes no generator and needs the global one.
         order.manual_seed(number(seed, "order", epoch))
-        torch.manual_seed(number(seed, "dropout", epoch))
+        torch.manual_seed(number(seed, "dropout", epoch) + accelerator.process_index)
         draws = generator(seed, "augment", epoch, accelerator.process_index)
         # Summed on the device: reading a number off a GPU in each step would wait for it.
-        totals = torch.zeros(3, device=accelerator.device)
+        totals = torch.zeros(3, device=device)
         prepared.train()
         name = f"epoch {epoch + 1}/{settings.epochs}"
-        for (positions,) in tqdm(loader, name, disable=None, leave=False):
-            batch = examples.training_batch(positions.cpu(), draws, accelerator.device)
-            labels = examples.labels[positions.cpu()].to(accelerator.device)
-            logits = prepared(batch)
-            loss = criterion(logits, labels)
+        for (batch,) in tqdm(loader, name, disable=None if writes else True, leave=False):
             optimizer.zero_grad()
-            accelerator.backward(loss)
+            totals += learn(batch, draws)
             optimizer.step()
             schedule.step()
-            hits = _hits(logits.detach(), labels)
-            count = torch.tensor(len(labels), device=hits.device)
-            totals += torch.stack([loss.detach() * count, hits, count])
         loss, hits, count = accelerator.reduce(totals).tolist()
         history["loss"].append(loss / count)
         history["accuracy"].append(hits / count)
-        states = [part.state_dict() for part in parts]
-        kept.save({"epoch": epoch + 1, "parts": states, "history": history})
-        right = f", accuracy {hits / count:.3f}" if examples.labels.numel() else ""
-        print(f"{name}: loss {loss / count:.4f}{right}", flush=True)
-    # The optimiser's state is twice as large, and of no more use.
-    kept.save({"epoch": settings.epochs, "parts": [model.state_dict()], "history": history})
+        if writes:
+            states = [part.state_dict() for part in parts]
+            kept.save({"epoch": epoch + 1, "parts": states, "history": history})
+            right = f", accuracy {hits / count:.3f}" if examples.labels.numel() else ""
+            print(f"{name}: loss {loss / count:.4f}{right}", flush=True)
+    if writes:
+        # The optimiser's state is twice as large, and of no more use.
+        kept.save({"epoch": settings.epochs, "parts": [model.state_dict()], "history": history})
     return history
+
+
+@dataclass(frozen=True)
+class _Learn:
+    """What a batch adds to the gradients of a model, by all processes that train it together."""
+
+    model: nn.Module
+    examples: Trainable
+    criterion: Criterion
+    settings: Training
+    accelerator: Any
+
+    def __call__(self, batch: Tensor, draws: torch.Generator) -> Tensor:
+        """Add the gradients of the clips at ``batch`` (B,), of which this process sees its share.
+
+        Gives the sums (3,) over that share of losses and of hits, and how many clips it has.
+        """
+        processes = self.accelerator.num_processes
+        share = batch.tensor_split(processes)[self.accelerator.process_index]
+        # The last batch may have fewer clips than there are processes, and all wait for each other.
+        seen = share if len(share) else batch[:1]
+        parts = seen.tensor_split(min(self.settings.accumulate, len(seen)))
+        totals = []
+        for part in parts:
+            # Averaged over the processes, each clip counts as it does in the whole batch.
+            weight = len(part) * processes / len(batch) if len(share) else 0.0
+            # The processes exchange their gradients once a batch, with the last part.
+            last = part is parts[-1]
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                totals.append(self._part(part, draws, weight))
+        return torch.stack(totals).sum(0) * bool(len(share))
+
+    def _part(self, positions: Tensor, draws: torch.Generator, weight: float) -> Tensor:
+        """The same of one part (P,) of it, whose mean loss counts by ``weight``."""
+        device = self.accelerator.device
+        mixed = device.type == "cuda" and self.settings.mixed_precision
+        clips = self.examples.training_batch(positions, draws, device)
+        labels = self.examples.labels[positions].to(device)
+        # Here alone: predictions, the loss and the weights are float32 wherever they are made.
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            logits = self.model(clips)
+        loss = self.criterion(logits.float(), labels)
+        self.accelerator.backward(weight * loss)
+        hits, count = _hits(logits.detach(), labels), torch.tensor(len(labels), device=device)
+        return torch.stack([loss.detach() * count, hits, count])
 
 
 def predict(

@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vbd.extraction.transfer import TransferSet
 from vbd.metrics import agreement
 from vbd.models import checkpoints
 from vbd.sections import Dataset, Distillation, Evaluation, Model, Training, Transfer
+from vbd.together import goes_on, spread
 from vbd.training import fit, predict
 from vbd.victims.evaluation import evaluate
 from vbd.victims.making import untrained
@@ -44,7 +46,8 @@ def main() -> None:
     parser.add_argument("--clone", required=True, help="name of the clone's model, likewise")
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")
     args = parser.parse_args()
-    steal(
+    theft = partial(
+        steal,
         args.params,
         transfer=args.transfer,
         budget=args.budget,
@@ -57,6 +60,7 @@ def main() -> None:
         names={"theft": args.theft, "clone": args.clone},
         out=args.result.parent,
     )
+    spread(theft, Training(**args.params["training"]).gpus)
 
 
 def steal(
@@ -78,7 +82,8 @@ def steal(
     The victim is not asked any more, only compared with: accuracy of both on the test clips, their
     agreement and, of a poisoned victim, the ASR that the clone inherits; ``control``, the weights
     of a clone of the clean victim, says how much of that any clone has. A run that was killed goes
-    on. Raises ValueError where none of the first ``budget`` queries is in the transfer set.
+    on. Of processes that train it together one compares and writes. Raises ValueError where none of
+    the first ``budget`` queries is in the transfer set.
     """
     start = time.monotonic()
     trained, asked = Trained.open(victim, clips, triggered), results.read(transfer)
@@ -96,6 +101,8 @@ def steal(
     # Made once: turning clips takes as long as a small clone's training step.
     known = known.in_memory()
     history = fit(network, known, settings, seed=seed, resume=resume, criterion=criterion)
+    if not goes_on():
+        return
     metrics, counts = _compared(network, trained, seed)
     if control is not None:
         clean, _ = checkpoints.load(control)

@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from vbd.data.store import ClipStore
 from vbd.device import choose
 from vbd.models import checkpoints
 from vbd.sections import Dataset, Evaluation, Model, Training
+from vbd.together import goes_on, spread
 from vbd.training import fit
 from vbd.victims.evaluation import evaluate
 from vbd.victims.halved import Kept, in_halves
@@ -41,7 +43,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", help=f"name of the {name}, for the result")
     args = parser.parse_args()
     names = {name: getattr(args, name) for name in ("dataset", "model", "attack", "mode")}
-    train_victim(
+    train = partial(
+        train_victim,
         args.params,
         clips=args.clips,
         triggered=args.triggered,
@@ -51,6 +54,7 @@ def main() -> None:
         out=args.result.parent,
         names=names,
     )
+    spread(train, Training(**args.params["training"]).gpus)
 
 
 def train_victim(
@@ -70,8 +74,8 @@ def train_victim(
     attack; ``names`` the dataset, model, attack and mode of the cell; ``triggered`` the clips of a
     stored attack; ``maps`` what the frozen half of the network made of the clips, if that was kept:
     then only the upper half is run. ``weights`` is a checkpoint to start from, None for scratch.
-    Takes up a run that was killed where it stopped. Raises ValueError where there is an attack
-    without a mode.
+    Takes up a run that was killed where it stopped. Of processes that train it together one tests
+    and writes. Raises ValueError where there is an attack without a mode.
     """
     # The runtime of a victim is that of its training and its test.
     start = time.monotonic()
@@ -91,6 +95,8 @@ def train_victim(
         learner, threat = in_halves(network).upper, kept.threat(threat)
         train, test = kept.examples(train), kept.examples(test)
     history = fit(learner, train, settings, seed=seed, resume=resume)
+    if not goes_on():
+        return
     metrics, counts = evaluate(learner, test, Evaluation(**params["evaluation"]), threat, seed)
     counts |= {"train": len(train), "poisoned": int(train.poisoned.sum())}
     # With what a user of the checkpoint needs who has neither params nor dataset.
