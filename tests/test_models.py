@@ -47,6 +47,8 @@ def test_a_model_takes_pixels_and_splits_into_features_and_head(name):
     assert torch.allclose(model(pixels), logits, atol=1e-5)
     model(pixels).sum().backward()
     assert pixels.grad.abs().sum() > 0
+    # Processes that train together wait for the gradient of each.
+    assert all(value.grad is not None for value in model.parameters() if value.requires_grad)
     assert all(any(k.startswith(head) for k in model.state_dict()) for head in model.head)
 
 

@@ -208,6 +208,15 @@ def test_where_the_server_cannot_start_a_step_runs_plainly(step):
     assert step(IS_WARM) == (0, "False\n", "")
 
 
+# A child would inherit what it holds of the GPU and could use neither that nor one of its own.
+@pytest.mark.parametrize(("opened", "warm"), [("nvidiactl", "False"), ("other", "True")])
+def test_where_a_library_has_opened_a_gpu_a_step_runs_plainly(step, opened, warm):
+    (step.folder / "opens.py").write_text(f"file = open({str(step.folder / opened)!r}, 'w')")
+    step.set(LIBRARIES=("colorsys", "opens"), DEVICES=(str(step.folder / "nvidia"),))
+    env = os.environ | {"PYTHONPATH": str(step.folder)}
+    assert step(IS_WARM, env=env) == (0, f"{warm}\n", "")
+
+
 def test_a_server_that_hangs_is_not_waited_for(step):
     (step.folder / "slow.py").write_text("import time; time.sleep(5)")
     step.set(LIBRARIES=("slow",), PATIENCE_S=1)
@@ -226,6 +235,8 @@ torch.accelerator.current_accelerator = torch.accelerator.is_available = is_look
 for library in {warm.LIBRARIES}:
     __import__(library)
 print("vbd" in sys.modules, len(os.listdir("/proc/self/task")))
+# Which GPUs a step sees depends on its variables alone: nothing is remembered for it.
+assert torch.cuda._cached_device_count is None and not torch.cuda.is_initialized()
 """
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)

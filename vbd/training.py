@@ -148,8 +148,10 @@ class _Learn:
             logits = self.model(clips)
         loss = self.criterion(logits.float(), labels)
         self.accelerator.backward(weight * loss)
-        hits, count = _hits(logits.detach(), labels), torch.tensor(len(labels), device=device)
-        return torch.stack([loss.detach() * count, hits, count])
+        hits, count = _hits(logits.detach(), labels), len(labels)
+        # Filled there, as to copy a number to a GPU would wait for the GPU: so the next batch is
+        # read from disk while this one is learnt.
+        return torch.stack([loss.detach() * count, hits, torch.full_like(hits, count)])
 
 
 def predict(

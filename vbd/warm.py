@@ -23,7 +23,7 @@ import time
 import types
 from contextlib import suppress
 
-# Slow to import, and used by many steps. None starts threads or a GPU, which no fork survives.
+# Slow to import, and used by many steps. None starts threads, which no fork survives.
 LIBRARIES = (
     "torch",
     "torch._dynamo",  # what an optimiser imports at its first step
@@ -40,6 +40,8 @@ LIBRARIES = (
     "safetensors.torch",
     "tabulate",
 )
+# Where the drivers of GPUs are: what has opened one must not be forked.
+DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri", "/dev/dxg")
 IDLE_S = 10  # after so long without a step the server ends
 PATIENCE_S = 100  # how long a step waits for the server's imports
 TRIES = 100  # to reach a server, a hundredth of a second apart
@@ -138,6 +140,8 @@ def _is_mine(peer: socket.socket) -> bool:
 def _serve(listener: socket.socket) -> None:
     for library in LIBRARIES:
         importlib.import_module(library)
+    if _uses_gpu():
+        return  # and every step runs plainly
     gc.freeze()  # a collection in a child would copy all of it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the watching processes
     listener.settimeout(IDLE_S)
@@ -152,6 +156,15 @@ def _serve(listener: socket.socket) -> None:
             listener.close()
             _watch(step)
         step.close()
+
+
+def _uses_gpu() -> bool:
+    """Whether this process has opened a GPU, through whichever library: its children could not."""
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one that lists them
+            if os.readlink(f"/proc/self/fd/{number}").startswith(DEVICES):
+                return True
+    return False
 
 
 def _has_children() -> bool:
