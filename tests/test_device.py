@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from test_pipeline import copy_of_repository, sh
 
 from vbd import device
 
@@ -128,3 +129,28 @@ def test_no_gpu_is_ever_shared_and_all_come_to_their_turn(gpus, asked):
         spans = sorted((start, end) for found, start, end in used if gpu in found)
         assert spans, "a GPU that nobody used"
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "used"),
+    [
+        ({}, (), 4),
+        ({"CUDA_VISIBLE_DEVICES": "2, 0,-1,1"}, (), 2),
+        ({}, ("--resources", "gpu=1"), 1),
+    ],
+)
+def test_a_run_uses_the_gpus_that_are_visible(tmp_path, monkeypatch, variables, arguments, used):
+    tree, tools = tmp_path / "tree", tmp_path / "tools"
+    copy_of_repository(tree)
+    tools.mkdir()
+    (tools / "nvidia-smi").write_text("#!/bin/sh\nfor i in 0 1 2 3; do echo GPU $i: a card; done\n")
+    (tools / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tools), os.environ["PATH"]]))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    # A step that takes a second; it is one of those that need no GPU.
+    how = ("--cores", "2", "--configfile", "presets/smoke.yaml", *arguments)
+    said = sh(tree, "snakemake", "results/data/synthetic/rendered", *how)
+    (line,) = [line for line in said.splitlines() if line.startswith("Provided resources")]
+    assert "gpu" in line and line.rstrip(")").endswith(str(used))
