@@ -91,7 +91,7 @@ rule attack:
         "python scripts/train.py --params {params.p:q} --clips {input.clips:q}"
         " --triggered {input.triggered:q} --maps {input.maps:q} --weights {input.weights:q}"
         " --seed {wildcards.seed}"
-        " --dataset {wildcards.dataset} --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --model {wildcards.model} --gpus {resources.gpu}"
         " --attack {wildcards.attack} --mode {wildcards.mode}"
         " --result {output.result:q} &> {log:q}"
 

@@ -68,7 +68,8 @@ rule steal:
         "python scripts/steal.py --params {params.p:q} --transfer {input.asked:q}"
         " --budget {wildcards.budget} --victim {input.victim:q} --clips {input.clips:q}"
         " --pools {params.pools:q} --triggered {input.triggered:q} --weights {input.weights:q}"
-        " --control {input.control:q} --theft {wildcards.theft} --clone {wildcards.clone} --result {output.result:q} &> {log:q}"
+        " --control {input.control:q} --theft {wildcards.theft} --clone {wildcards.clone}"
+        " --gpus {resources.gpu} --result {output.result:q} &> {log:q}"
 
 
 # A clone is a model like any other: does one find in it what it inherited?

@@ -24,7 +24,7 @@ rule pretrain:
         "pretraining {wildcards.model} on {wildcards.dataset}"
     shell:
         "python scripts/train.py --params {params.p:q} --clips {input.clips:q}"
-        " --dataset {wildcards.dataset} --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --model {wildcards.model} --gpus {resources.gpu}"
         " --result {output.result:q} &> {log:q}"
 
 
@@ -94,5 +94,5 @@ rule train:
     shell:
         "python scripts/train.py --params {params.p:q} --clips {input.clips:q}"
         " --maps {input.maps:q} --weights {input.weights:q} --seed {wildcards.seed}"
-        " --dataset {wildcards.dataset} --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --model {wildcards.model} --gpus {resources.gpu}"
         " --result {output.result:q} &> {log:q}"

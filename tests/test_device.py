@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from itertools import pairwise
@@ -149,8 +150,9 @@ def test_a_run_uses_the_gpus_that_are_visible(tmp_path, monkeypatch, variables, 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    # A step that takes a second; it is one of those that need no GPU.
-    how = ("--cores", "2", "--configfile", "presets/smoke.yaml", *arguments)
-    said = sh(tree, "snakemake", "results/data/synthetic/rendered", *how)
-    (line,) = [line for line in said.splitlines() if line.startswith("Provided resources")]
-    assert "gpu" in line and line.rstrip(")").endswith(str(used))
+    # Of more than there are, a training asks for all.
+    (tree / "mine.yaml").write_text("models: {i3d: {training: {gpus: 8}}}")
+    target = "results/models/synthetic/i3d/seed0/result.json"
+    said = sh(tree, "snakemake", "-np", target, "--configfile", "mine.yaml", *arguments)
+    # Beside that of the pretraining, which asks for one.
+    assert set(re.findall(r"--gpus (\d+)", said)) == {"1", str(used)}

@@ -182,6 +182,7 @@ def test_a_step_of_several_processes_writes_once(store_folder, tmp_path, capfd):
         (4, 2, {}, "GPU-0,GPU-1"),
         (4, 1, {}, None),
         (4, 0, {}, None),
+        (0, 4, {}, None),
         (2, 4, {"LOCAL_RANK": "1"}, None),
     ],
 )

@@ -20,7 +20,7 @@ def spread(work: Callable[[], None], gpus: int) -> None:
     is a function of a module, with its arguments as ``functools.partial`` has them.
     """
     count = min(gpus, torch.cuda.device_count()) if torch.cuda.is_available() else 1
-    if count == 1 or "LOCAL_RANK" in os.environ:
+    if count < 2 or "LOCAL_RANK" in os.environ:
         return work()
     # This process holds the locks of all, and computes nothing.
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(lock(count).values())

@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--control", type=Path, nargs="?", help=control)
     parser.add_argument("--theft", required=True, help="name of the theft, for the result")
     parser.add_argument("--clone", required=True, help="name of the clone's model, likewise")
+    parser.add_argument("--gpus", type=int, default=1, help="that train it together, if there")
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")
     args = parser.parse_args()
     theft = partial(
@@ -60,7 +61,7 @@ def main() -> None:
         names={"theft": args.theft, "clone": args.clone},
         out=args.result.parent,
     )
-    spread(theft, Training(**args.params["training"]).gpus)
+    spread(theft, args.gpus)
 
 
 def steal(

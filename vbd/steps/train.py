@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, nargs="*", default=(), help=kept)
     parser.add_argument("--weights", type=Path, nargs="?", help="file to start from, else scratch")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--gpus", type=int, default=1, help="that train it together, if there")
     parser.add_argument("--result", type=Path, required=True, help="result.json to write")
     for name in ("dataset", "model", "attack", "mode"):
         parser.add_argument(f"--{name}", help=f"name of the {name}, for the result")
@@ -54,7 +55,7 @@ def main() -> None:
         out=args.result.parent,
         names=names,
     )
-    spread(train, Training(**args.params["training"]).gpus)
+    spread(train, args.gpus)
 
 
 def train_victim(
