@@ -2,9 +2,9 @@
 
   python benchmarks/store.py --root data/ucf101
 
-Real clips, cut as in presets/kinetics_sounds.yaml: 32 frames of 256 x 340 px, every second one, two
-clips a film. A batch takes one core so long where its files are in memory; the disk, after the
-kernel has been asked to forget them, takes so long to bring them there.
+Real clips, cut as in presets/paper_kinetics_sounds.yaml: 32 frames of 256 x 340 px, every second
+one, two clips a film. A batch takes one core so long where its files are in memory; the disk, after
+the kernel has been asked to forget them, takes so long to bring them there.
 """
 
 import argparse
