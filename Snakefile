@@ -32,6 +32,7 @@ localrules:
     table,
     figure,
     metrics,
+    cells,
     gallery,
     stealth,
     spectrograms,

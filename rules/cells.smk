@@ -325,6 +325,12 @@ def inherited(dataset=None, model=None):
     return files("inherited", "result.json", found)
 
 
+def every_result(dataset):
+    """Results of all cells of a dataset, those of fusion as folders."""
+    kinds = (victims, ablated, defended, scanned, fused, stolen, asked, inherited)
+    return [path for kind in kinds for path in kind(dataset)]
+
+
 RESULTS = {
     kind.__name__: kind
     for kind in (
@@ -382,7 +388,7 @@ def report_files():
     """Tables and figures of every dataset in the grid, and the page for those that DVC draws."""
     found = [at("page")]
     for dataset in datasets():
-        names = ["metrics"]
+        names = ["metrics", "cells.csv"]
         names += [
             f"tables/{name}.csv"
             for name, entry in TABLES.items()

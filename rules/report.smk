@@ -55,6 +55,26 @@ rule metrics:
         "python scripts/metrics.py --results {input.results:q} --out {output.models:q} &> {log:q}"
 
 
+# Of all results, and small: what another run is compared with.
+rule cells:
+    input:
+        results=lambda wc: every_result(wc.dataset),
+    output:
+        csv=at("report", "cells.csv"),
+    log:
+        log_of("report", "cells"),
+    params:
+        code=code("scripts/cells.py"),
+        configuration=CONFIG.configuration,
+        # With input: how it was started is no parameter of the file.
+        command=lambda wc, input: shlex.join(["snakemake", *sys.argv[1:]]),
+    message:
+        "all cells of {wildcards.dataset}"
+    shell:
+        "python scripts/cells.py --results {input.results:q} --configuration {params.configuration:q}"
+        " --command {params.command:q} --out {output.csv:q} &> {log:q}"
+
+
 # Vega draws the plots of `dvc plots`, by default from the network; Snakemake's own reports bring it.
 rule page:
     output:

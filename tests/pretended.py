@@ -21,7 +21,7 @@ from vbd.fusion.pairs import FUSIONS
 Options = plan.Options
 # In this order: what a step starts from comes before it.
 ORDER = ("decode", "sounds", "train", "query", "steal", "defend", "embed", "fuse")
-REPORT = ("stealth", "gallery", "spectrograms", "metrics", "table", "figure")
+REPORT = ("stealth", "gallery", "spectrograms", "metrics", "cells", "table", "figure")
 SPLITS = ("train", "val", "test")
 
 
@@ -46,7 +46,9 @@ def _write(options: Options, row: dict[str, Any], **arrays: Any) -> None:
     path = Path(*options["result"])
     path.parent.mkdir(parents=True, exist_ok=True)
     empty = {"attack": None, "mode": None, "defense": None, "runtime_s": 9.0, "queries": 0}
-    path.write_text(json.dumps(empty | {"counts": {}} | row))
+    made = {"vbd": "0", "torch": "2", "device": "cpu", "code_sha256": 64 * "0"}
+    counts = {"test": 20, "triggered": 18, "poisoned": 3}
+    path.write_text(json.dumps(empty | {"counts": counts, "provenance": made} | row))
     # One file of arrays a step; those that have none in the true run have an empty one here.
     name = {"defense": "scores", "transfer": "monitor"}.get(row["kind"], "curves")
     np.savez(path.with_name(f"{name}.npz"), **arrays)
@@ -176,6 +178,8 @@ def fuse(options: Options) -> None:
             for fusion in FUSIONS:
                 attacked = seen["attack"] or heard["attack"]
                 row = {"kind": "fusion", "model": options["model"][0], "mode": seen["mode"]}
+                named = [side["attack"] for side in (seen, heard) if side["attack"]]
+                row |= {"dataset": options["dataset"][0], "attack": "+".join(named) or None}
                 row |= {"seed": int(*options["seed"]), "metrics": {"cda": 0.9}}
                 row["metrics"] |= {"asr": 0.8, "ra": 0.1} if attacked else {}
                 row["params"] = {"fusion": fusion, "video": seen, "audio": heard}

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from vbd.report import record
+
 ROOT = Path(__file__).parents[1]
 SMOKE = {"datasets": ["smoke"]}
 CLEAN = SMOKE | {"models": ["i3d"]}
@@ -120,6 +122,8 @@ def test_every_table_and_figure_of_a_grid_says_something(made):
     for path in made:
         if path.suffix == ".json":
             assert json.loads(path.read_text()), path
+        elif path.name == "cells.csv":
+            assert len(record.load(path)[0]), path
         elif path.suffix == ".csv":
             assert measured(pd.read_csv(path)).notna().any(axis=None), path
         elif path.suffix == ".png":

@@ -10,7 +10,7 @@ import vbd
 from vbd import steps
 
 # What makes sense without the workflow; the others take what Snakemake writes for them.
-BY_HAND = ("scan", "vae", "detect", "render", "restore")
+BY_HAND = ("scan", "vae", "detect", "render", "compare", "restore")
 
 
 def main() -> None:

@@ -1,0 +1,6 @@
+"""The step in vbd/steps/compare.py; `vbd compare` where the library is installed."""
+
+from vbd.steps.compare import main
+
+if __name__ == "__main__":
+    main()
