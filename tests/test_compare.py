@@ -29,14 +29,14 @@ def result(kind: str, metrics: dict[str, float], seed: int = 0, **other: Any) ->
 
 
 def results(seeds: range) -> Iterator[dict[str, Any]]:
-    """Ten attacks, each against four defences: ASR 50, with a deviation of five points."""
+    """Ten attacks, each against four defences: ASR 50, with a deviation of two points."""
     rng = np.random.default_rng(seeds.start)
     for seed in seeds:
         for attack in range(ATTACKS):
             names = {"attack": f"attack{attack}", "mode": "static"}
             names["params"] = {"attack": {"frames": "all", "rate": 0.1}}
             counts = {"test": 140, "triggered": 126, "poisoned": 30}
-            yield result("attack", {"asr": rng.normal(0.5, 0.05)}, seed, **names, counts=counts)
+            yield result("attack", {"asr": rng.normal(0.5, 0.02)}, seed, **names, counts=counts)
             for repair in range(DEFENSES):
                 left = {"asr": rng.normal(0.5, 0.05), "norm": 3.0}
                 yield result("defense", left, seed, **names, defense=f"repair{repair}")
@@ -87,7 +87,7 @@ def test_a_victim_that_changed_is_named_and_alike_runs_are_within(compared, seed
     ours = run(9, 9 + seeds)
     code, said = compared(ours, run(5))
     assert code == 0 and "*" not in "".join(outside(said))
-    code, said = compared(shifted(ours, 90, attack="attack3", defense=""), run(5))
+    code, said = compared(shifted(ours, 40, attack="attack3", defense=""), run(5))
     first, *others = outside(said)
     assert code == 3 and "outside the spread" in said
     assert first.startswith("*") and "i3d attack3 static rate 0.1  " in first
@@ -97,7 +97,7 @@ def test_a_victim_that_changed_is_named_and_alike_runs_are_within(compared, seed
 
 def test_a_single_defence_proves_nothing_and_many_do(compared):
     ours = run(9, 10)
-    code, said = compared(shifted(ours, 90, attack="attack3", defense="repair1"), run(5))
+    code, said = compared(shifted(ours, 40, attack="attack3", defense="repair1"), run(5))
     assert code == 0 and "i3d attack3 static rate 0.1 repair1 " in outside(said)[0]
     code, said = compared(shifted(ours, 40, defense="repair1"), run(5))
     assert code == 3 and "too many" in said and len(outside(said)) >= ATTACKS
@@ -236,6 +236,7 @@ ROW = ["tiny", "i3d", "baseline", *[""] * 9, "cda", "5", "90", "1", "89", "91", 
         ({"row": ",".join([*ROW[:13], "0", *ROW[14:]])}, "no figures in its row 1"),
         ({"row": ",".join([*ROW[:15], "", *ROW[16:]])}, "no figures in its row 1"),
         ({"row": ",".join([*ROW[:14], "inf", *ROW[15:]])}, "no figures in its row 1"),
+        ({"row": ",".join([*ROW[:14], "101", *ROW[15:]])}, "no figures in its row 1"),
         ({"row": "\n".join([",".join(ROW)] * 2)}, "there twice"),
         ({"row": ",".join(["other", *ROW[1:]])}, "the run is of tiny, the reference of other"),
     ],

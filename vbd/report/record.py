@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from vbd.files import replacing
@@ -71,9 +70,10 @@ def _read(file: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         raise ValueError(f"{file}: a broken file of cells: {error}") from error
     if frame.empty:
         raise ValueError(f"{file}: there is no cell in it")
-    wrong = ~np.isfinite(frame[["seeds", "mean", "step"]]).all(axis=1) | (frame["seeds"] < 1)
+    points = frame[["mean", "step"]]
+    sound = frame["seeds"].between(1, 10**6) & ((points >= 0) & (points <= 100)).all(axis=1)
     # Of one seed there is no deviation, of several there has to be one.
-    wrong |= (np.isfinite(frame["std"]) & (frame["std"] >= 0)) != (frame["seeds"] > 1)
+    wrong = ~sound | (frame["std"].between(0, 100) != (frame["seeds"] > 1))
     if wrong.any():
         raise ValueError(f"{file}: no figures in its row {int(wrong.argmax()) + 1}")
     if frame.duplicated(_KEYS).any():
