@@ -321,12 +321,15 @@ def test_a_run_is_compared_with_a_copy_of_its_cells(tree, tmp_path):
     reference.write_text(made.read_text().replace(",badnet,", ",blend,", 1))
     said = sh(tree, sys.executable, "scripts/compare.py", str(made.parents[1]), str(reference))
     assert "only in ours, 1 figures" in said and "only in the reference, 1 figures" in said
-    assert "configuration default; seeds 0" in said and "all of them equal" in said
-    # Every result that a table is made from is in it, under a name of its own.
-    results = [path.parts for path in (tree / "results").glob("*/synthetic/**/result.json")]
-    kept = [p for p in results if "pretrained" not in p and ("transfers" not in p or "clean" in p)]
-    frame, _ = record.load(made)
+    # Every result that a table is made from is in it, under a name of its own. None is made from
+    # what thieves asked a poisoned victim, nor from the clean control of a stolen backdoor.
+    unseen = ("pretrained", "clean/affine", "badnet/static/affine/seed0")
+    found = [str(path) for path in (tree / "results").glob("*/synthetic/**/result.json")]
+    kept = [path for path in found if not any(part in path for part in unseen)]
+    frame, (origin,) = record.load(made)
     assert len(frame[CELL].drop_duplicates()) == len(kept)
+    assert f"compared: {len(frame) - 1} figures, {len(frame) - 1} of them equal" in said
+    assert origin["seeds"] == "0" and origin["command"].startswith("snakemake --cores")
 
 
 def test_the_report_is_one_file_with_tables_and_figures(tree):
