@@ -9,9 +9,9 @@ from itertools import pairwise
 from threading import Timer
 from types import SimpleNamespace
 
+import planning
 import pytest
 import torch
-from test_pipeline import copy_of_repository, sh
 
 from vbd import device
 
@@ -142,7 +142,8 @@ def test_no_gpu_is_ever_shared_and_all_come_to_their_turn(gpus, asked):
 )
 def test_a_run_uses_the_gpus_that_are_visible(tmp_path, monkeypatch, variables, arguments, used):
     tree, tools = tmp_path / "tree", tmp_path / "tools"
-    copy_of_repository(tree)
+    tree.mkdir()
+    planning.linked(tree)
     tools.mkdir()
     (tools / "nvidia-smi").write_text("#!/bin/sh\nfor i in 0 1 2 3; do echo GPU $i: a card; done\n")
     (tools / "nvidia-smi").chmod(0o755)
@@ -153,6 +154,7 @@ def test_a_run_uses_the_gpus_that_are_visible(tmp_path, monkeypatch, variables, 
     # Of more than there are, a training asks for all.
     (tree / "mine.yaml").write_text("models: {i3d: {training: {gpus: 8}}}")
     target = "results/models/synthetic/i3d/seed0/result.json"
-    said = sh(tree, "snakemake", "-np", target, "--configfile", "mine.yaml", *arguments)
+    code, said = planning.plan(tree, target, "--configfile", "mine.yaml", *arguments)
+    assert code == 0, said
     # Beside that of the pretraining, which asks for one.
     assert set(re.findall(r"--gpus (\d+)", said)) == {"1", str(used)}

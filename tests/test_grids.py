@@ -1,13 +1,12 @@
 """Every grid that may be written down has its report: from one model to whatever stands alone."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import planning
 import pretended
 import pytest
 import yaml
@@ -15,7 +14,6 @@ from PIL import Image
 
 from vbd.report import record
 
-ROOT = Path(__file__).parents[1]
 SMOKE = {"datasets": ["smoke"]}
 CLEAN = SMOKE | {"models": ["i3d"]}
 PATCH = CLEAN | {"attacks": ["badnet"], "modes": ["static"]}
@@ -98,20 +96,12 @@ GRIDS |= {f"{name} alone": grid(PATCH | {"defenses": [name]}) for name in ALONE}
 @pytest.fixture
 def made(request, tmp_path, monkeypatch) -> list[Path]:
     """The files of the report of a grid that is planned, its steps but those pretended."""
-    for name in ("Snakefile", "rules", "scripts", "vbd", "params.yaml"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    planning.linked(tmp_path)
     (tmp_path / "grid.yaml").write_text(yaml.safe_dump(request.param))
-    files = ["--configfile", str(ROOT / "presets/smoke.yaml"), "grid.yaml"]
-    said = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-n", "-p", "--cores", "1", *files],
-        cwd=tmp_path,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert said.returncode == 0, said.stdout
+    code, said = planning.plan(tmp_path, "--configfile", "presets/smoke.yaml", "grid.yaml")
+    assert code == 0, said
     monkeypatch.chdir(tmp_path)
-    for step, options in pretended.commands(said.stdout):
+    for step, options in pretended.commands(said):
         pretended.run(step, options, monkeypatch)
     return sorted(path for path in Path("results/report/smoke").rglob("*") if path.is_file())
 

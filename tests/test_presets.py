@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import planning
 import pytest
 import yaml
 
@@ -37,29 +38,12 @@ LACKS = {
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    """A folder with what Snakemake reads, and neither data nor weights."""
-    for name in ("Snakefile", "rules", "scripts", "vbd", "params.yaml", "presets"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    return tmp_path
-
-
-def snakemake(tree: Path, preset: str, *more: str) -> tuple[int, str]:
-    """The exit code of Snakemake, and what it said."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *more]
-    done = subprocess.run(
-        [*command, "--configfile", f"presets/{preset}.yaml"],
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    return done.returncode, done.stdout
+    return planning.linked(tmp_path)
 
 
 @pytest.mark.parametrize("preset", [path.stem for path in PRESETS])
 def test_every_preset_plans_and_names_what_is_not_here(tree, preset):
-    code, said = snakemake(tree, preset, "-n")
+    code, said = planning.plan(tree, "--configfile", f"presets/{preset}.yaml")
     assert code == 0 and "Job stats:" in said, said
     # Below the plan, where it is seen.
     last = said.rpartition("This was a dry-run")[2]
@@ -68,8 +52,17 @@ def test_every_preset_plans_and_names_what_is_not_here(tree, preset):
 
 
 def test_a_run_is_refused_with_all_that_is_not_here(tree):
-    code, said = snakemake(tree, "paper_ucf101")
-    assert code and "Job stats:" not in said and not (tree / "results").exists()
+    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    done = subprocess.run(
+        [*command, "--configfile", "presets/paper_ucf101.yaml"],
+        cwd=tree,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    said = done.stdout
+    assert done.returncode and "Job stats:" not in said and not (tree / "results").exists()
     assert [name for name in LACKS["paper_ucf101"] if name not in said] == []
 
 
