@@ -23,11 +23,14 @@ from passes import SEARCHED, TRAINED, Case, Clips, of_defense, of_method
 from snakemake.utils import update_config
 from tabulate import tabulate
 
-from vbd.config import check
+from vbd.checking import check
 from vbd.data.size import sides
 from vbd.data.sound import RATE
 from vbd.defenses.reconstruction import reconstruct
-from vbd.sections import Dataset, Defense, Training, Transfer
+from vbd.sections.data import Dataset
+from vbd.sections.method import Defense
+from vbd.sections.model import Training
+from vbd.sections.theft import Transfer
 from vbd.trial.cells import Cells
 
 # Classes, training and test clips: the first official split; of Kinetics those of 400 classes.

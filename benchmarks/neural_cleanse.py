@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from vbd.config import load
+from vbd.checking import load
 from vbd.data.trusted import clean_clips
 from vbd.defenses.neural_cleanse import NeuralCleanse
 from vbd.defenses.reconstruction import reconstruct

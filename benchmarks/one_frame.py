@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vbd.config import load
+from vbd.checking import load
 from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
 from vbd.metrics import accuracy

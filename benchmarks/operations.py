@@ -13,7 +13,9 @@ from vbd.data.size import sides
 from vbd.data.sound import RATE
 from vbd.extraction.generators import Generator
 from vbd.models import build
-from vbd.sections import Dataset, Model, Transfer
+from vbd.sections.data import Dataset
+from vbd.sections.model import Model
+from vbd.sections.theft import Transfer
 
 
 class Network(NamedTuple):

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from vbd import defenses, extraction
 from vbd.extraction.together import Together
-from vbd.sections import Defense, Transfer
+from vbd.sections.method import Defense
+from vbd.sections.theft import Transfer
 
 # The way back takes two more for inputs and weights, one for inputs alone.
 TRAINED, SEARCHED = 3, 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from vbd import defenses
-from vbd.config import load
+from vbd.checking import load
 from vbd.data.examples import from_clips
 from vbd.models import build
 from vbd.seeds import generator

@@ -18,9 +18,9 @@ from scipy.fft import dctn, idctn
 from torch.nn import functional as F
 
 from vbd import models, triggers
-from vbd.config import load
+from vbd.checking import load
 from vbd.plugins import names
-from vbd.sections import Attack
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 
 STORED = "video_corruption"

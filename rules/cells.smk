@@ -5,7 +5,7 @@ from operator import itemgetter
 
 from vbd.report.contents import FIGURES, TABLES
 from vbd.report.published import TRIGGERS
-from vbd.sections import Answers
+from vbd.sections.theft import Answers
 
 # Which cells there are ------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from vbd.config import check, refusal
+from vbd.checking import check, refusal
 from vbd.data.fingerprint import fingerprint
 from vbd.trial.verdict import tried
 

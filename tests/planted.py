@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from vbd.data.examples import Examples, from_clips
 from vbd.defenses.judgement import Case
 from vbd.models.base import VideoClassifier
-from vbd.sections import Training
+from vbd.sections.model import Training
 from vbd.training import Criterion, fit
 
 CENTRES = torch.tensor([60.0, 120.0, 180.0])

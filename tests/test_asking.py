@@ -22,7 +22,8 @@ from vbd.extraction.record import spent
 from vbd.extraction.sources import Pool
 from vbd.extraction.transfer import TransferSet
 from vbd.models import build
-from vbd.sections import Distillation, Training
+from vbd.sections.model import Training
+from vbd.sections.theft import Distillation
 from vbd.seeds import generator
 from vbd.training import fit
 

@@ -9,7 +9,7 @@ from vbd import triggers
 from vbd.data.sound import RATE, play
 from vbd.metrics import snr_db
 from vbd.plugins import names
-from vbd.sections import Attack
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 from vbd.triggers.audio import QUIET
 from vbd.victims.threat import Threat

@@ -8,7 +8,8 @@ import yaml
 from snakemake.utils import update_config
 
 from vbd import schema
-from vbd.config import ConfigError, check
+from vbd.checking import check
+from vbd.mistakes import ConfigError
 
 ROOT = Path(__file__).parents[1]
 BASE = yaml.safe_load((ROOT / "params.yaml").read_text())

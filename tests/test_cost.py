@@ -14,9 +14,11 @@ from cost import Bill, _published
 from passes import Case, Clips
 from snakemake.utils import update_config
 
-from vbd.config import check
+from vbd.checking import check
 from vbd.models import build
-from vbd.sections import Dataset, Defense, Transfer
+from vbd.sections.data import Dataset
+from vbd.sections.method import Defense
+from vbd.sections.theft import Transfer
 from vbd.trial.cells import Cells
 
 ROOT = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ from vbd.defenses.stopping import allowance, last_accepted
 from vbd.defenses.strip import entropy, halfway
 from vbd.metrics import detection
 from vbd.plugins import names
-from vbd.sections import Model
+from vbd.sections.model import Model
 from vbd.training import predict
 from vbd.victims.making import untrained
 

@@ -20,7 +20,7 @@ from vbd.defenses.autoencoder import Autoencoder, teach
 from vbd.defenses.vae import limits
 from vbd.models import checkpoints
 from vbd.resume import Resume
-from vbd.sections import Model
+from vbd.sections.model import Model
 from vbd.victims.making import untrained
 
 TINY = {"channels": [4, 8], "strides": [2, 2], "latent": 16, "batch_size": 16}

@@ -8,7 +8,7 @@ import torch
 from vbd import triggers
 from vbd.data.augment import centre_crop, random_crop, random_flip
 from vbd.data.examples import examples, from_clips
-from vbd.sections import Attack
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 from vbd.victims.threat import Threat
 

@@ -143,7 +143,7 @@ def test_the_conditional_generator_comes_to_be_taken_for_what_is_wanted():
 
 
 def test_hard_labels_break_no_method():
-    from vbd.sections import Answers
+    from vbd.sections.theft import Answers
 
     for name in ("maze", "dfme", "conditional_gan"):
         method = get(name)(batch=2, width=4, noise=4)

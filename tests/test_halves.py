@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from vbd import defenses, imagenet
-from vbd.config import ConfigError, check
+from vbd.checking import check
 from vbd.data.encoded import Maps, encoded
 from vbd.data.examples import examples
 from vbd.data.store import ClipStore
+from vbd.mistakes import ConfigError
 from vbd.models import build, checkpoints
 from vbd.models.checkpoints import transfer
 from vbd.models.efficientnet_lite0 import OVER_TIME
 from vbd.results import read
-from vbd.sections import Attack, Model, Training
+from vbd.sections.method import Attack
+from vbd.sections.model import Model, Training
 from vbd.seeds import generator
 from vbd.steps.defend import defend_victim
 from vbd.steps.encode import encode_clips

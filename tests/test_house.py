@@ -10,7 +10,7 @@ import yaml
 from snakemake.utils import update_config
 
 import vbd
-from vbd.config import check
+from vbd.checking import check
 
 ROOT = Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "presets").glob("*.yaml"))

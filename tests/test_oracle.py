@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vbd.extraction.answers import let_out, understood
 from vbd.extraction.oracle import BudgetExceeded, Oracle, probabilities
 from vbd.extraction.record import close, spent
-from vbd.sections import Answers
+from vbd.sections.theft import Answers
 
 PROBABILITIES = torch.tensor([[0.62, 0.27, 0.08, 0.03], [0.04, 0.06, 0.35, 0.55]])
 

@@ -16,7 +16,7 @@ from vbd.data.listing.disk import HIDDEN, OTHER
 from vbd.data.listing.kinetics_lists import NO_CLASSES, NO_LIST, NOT_READ
 from vbd.data.listing.lists import LIST, SPARE, UNCLEAR, UNLISTED, UNUSED
 from vbd.data.sampling import sample
-from vbd.sections import Dataset
+from vbd.sections.data import Dataset
 
 READERS = get_args(Dataset.model_fields["reader"].annotation)
 

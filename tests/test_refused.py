@@ -13,7 +13,9 @@ import yaml
 from films import film, greys
 from mistaken import Case, of_class, of_section
 
-from vbd.config import Config, ConfigError, check, load, refusal
+from vbd.checking import check, load, refusal
+from vbd.config import Config
+from vbd.mistakes import ConfigError
 from vbd.models import build
 from vbd.plugins import load as method
 from vbd.plugins import names

@@ -21,7 +21,7 @@ from vbd.data.sound import RATE
 from vbd.data.sound_store import build_sound
 from vbd.data.sounds import sounds
 from vbd.data.soundtrack import read_sound
-from vbd.sections import Attack
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 from vbd.victims.threat import Threat
 

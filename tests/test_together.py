@@ -18,7 +18,7 @@ from torch import distributed, nn
 
 from vbd import together, training
 from vbd.data.examples import Examples, from_clips
-from vbd.sections import Training
+from vbd.sections.model import Training
 from vbd.steps.train import train_victim
 
 # Plain SGD: AdamW divides by gradients near zero, where rounding decides. 13 clips are two batches

@@ -13,7 +13,9 @@ from vbd.data.examples import Examples, examples
 from vbd.data.store import ClipStore
 from vbd.models.weights import read_weights
 from vbd.resume import Resume
-from vbd.sections import Attack, Evaluation, Model, Training
+from vbd.sections.evaluation import Evaluation
+from vbd.sections.method import Attack
+from vbd.sections.model import Model, Training
 from vbd.steps.defend import defend_victim
 from vbd.steps.train import train_victim
 from vbd.triggers.badnet import BadNet

@@ -11,7 +11,9 @@ from vbd.extraction.pools import at_hand, other, target
 from vbd.extraction.sources import Pooled
 from vbd.extraction.transfer import Collector, TransferSet
 from vbd.models import build
-from vbd.sections import Dataset, Distillation, Training
+from vbd.sections.data import Dataset
+from vbd.sections.model import Training
+from vbd.sections.theft import Distillation
 from vbd.training import fit, predict
 
 ANSWERS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])

@@ -19,7 +19,7 @@ from vbd.metrics import detection
 from vbd.models import checkpoints
 from vbd.models.vae import Vae
 from vbd.resume import Resume
-from vbd.sections import Model
+from vbd.sections.model import Model
 from vbd.seeds import generator
 from vbd.training import fit, predict
 from vbd.victims.making import untrained

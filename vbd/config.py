@@ -2,38 +2,21 @@
 
 from itertools import product
 from operator import gt
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from vbd.data.size import FACE, sides
-from vbd.fitting import misfits
 from vbd.imagenet import PACKAGES
-from vbd.mistakes import ConfigError, Mistake, explained, suggest
+from vbd.mistakes import suggest
 from vbd.ranges import Seed
-from vbd.sections import (
-    Attack,
-    Block,
-    Dataset,
-    Defense,
-    Evaluation,
-    Extraction,
-    Fusion,
-    Model,
-    Name,
-    Pretraining,
-    Section,
-    Theft,
-    Training,
-    Transfer,
-)
-from vbd.settings import no_settings
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-    from vbd.stated import Stated
+from vbd.sections.base import Name, Section
+from vbd.sections.data import Dataset
+from vbd.sections.evaluation import Evaluation
+from vbd.sections.grid import Block, Extraction, Fusion
+from vbd.sections.method import Attack, Defense
+from vbd.sections.model import Model, Pretraining, Training
+from vbd.sections.theft import Theft, Transfer
 
 Part = TypeVar("Part", bound=Section)
 
@@ -47,9 +30,9 @@ class Config(Section):
     """A cell is run once a seed; tables give mean and standard deviation."""
     grid: Annotated[list[Block], Field(min_length=1)]
     """Which cells there are."""
-    fusion: list[Fusion] = Field([])
+    fusion: list[Fusion] = []
     """Which pairs of models are fused."""
-    extraction: list[Extraction] = Field([])
+    extraction: list[Extraction] = []
     """Which victims are robbed, and how."""
     datasets: dict[Name, Dataset]
     """Datasets by the name that you give them."""
@@ -61,13 +44,13 @@ class Config(Section):
     """How clean and poisoned models are trained."""
     evaluation: Evaluation = Evaluation()
     """How they are tested."""
-    attacks: dict[Name, Attack] = Field({})
+    attacks: dict[Name, Attack] = {}
     """Attacks by name."""
-    defenses: dict[Name, Defense] = Field({})
+    defenses: dict[Name, Defense] = {}
     """Defences by name."""
-    transfers: dict[Name, Transfer] = Field({})
+    transfers: dict[Name, Transfer] = {}
     """Transfer sets by name: what a thief asks, of whatever victim."""
-    thefts: dict[Name, Theft] = Field({})
+    thefts: dict[Name, Theft] = {}
     """Thefts by name: what a clone makes of a transfer set."""
 
     def training_of(self, model: str, theft: str | None = None) -> Training:
@@ -318,68 +301,3 @@ def _attack_fits(name: str, attack: Attack, dataset_name: str, dataset: Dataset)
             f"attacks.{name}.rate: {attack.rate} is more than the clips of other classes than "
             f"the target in datasets.{dataset_name}, about {1 - 1 / classes:.2f}"
         )
-
-
-def check(values: dict[str, Any], stated: "Stated | None" = None) -> Config:
-    """The configuration in ``values``; raises ConfigError that names every key and its remedy.
-
-    ``stated`` knows the files that they are from.
-    """
-    found = list(no_settings(values))
-    if not found:
-        try:
-            config = Config.model_validate(values)
-        except ValidationError as error:
-            # All that pydantic has found, not the first alone.
-            found = _explained(error.errors(), values)
-        else:
-            found = list(misfits(config))
-    if found:
-        raise refusal(found, stated)
-    return config
-
-
-def refusal(found: list[Mistake], stated: "Stated | None" = None) -> ConfigError:
-    """The error that tells all mistakes that were ``found``, by the file that each stands in."""
-    if stated is not None:
-        return ConfigError(stated.told(found))
-    return ConfigError("params.yaml:\n" + "\n".join(f"  {one}" for one in found))
-
-
-def _explained(errors: list["ErrorDetails"], values: dict[str, Any]) -> list[Mistake]:
-    found = []
-    for error in errors:
-        # With this pydantic marks that the name of an entry is wrong, not what stands under it.
-        path = [str(part) for part in error["loc"] if part != "[key]"]
-        if error["type"] == "extra_forbidden":
-            known = list(_section_at(path[:-1]).model_fields)
-            text = f"unknown key. {suggest(path[-1], known)}"
-            found.append(Mistake(".".join(path), text))
-        elif "[key]" in error["loc"]:
-            named = error["type"].startswith("string")
-            text = "a name has small letters, digits and _, 64 at the most"
-            found.append(Mistake(".".join(path), text if named else error["msg"]))
-        elif not path:
-            # The checks of ``Config`` begin with the key.
-            key, _, text = error["msg"].removeprefix("Value error, ").partition(": ")
-            found.append(Mistake(key, text))
-    plain = [e for e in errors if e["loc"] and "[key]" not in e["loc"]]
-    return found + explained([e for e in plain if e["type"] != "extra_forbidden"], values)
-
-
-def _section_at(path: list[str]) -> type[Section]:
-    """The model of the section at ``path``, through lists and dictionaries of sections."""
-    section: Any = Config
-    for part in path:
-        if part in section.model_fields:
-            found = section.model_fields[part].annotation
-            inner = [a for a in getattr(found, "__args__", ()) if hasattr(a, "model_fields")]
-            section = inner[0] if inner else found
-    return section
-
-
-def load(path: Path) -> Config:
-    """The configuration in the YAML file at ``path``; raises ConfigError as ``check`` does."""
-    from vbd.stated import Stated, read
-
-    return check(read(path), Stated([path]))

@@ -4,30 +4,36 @@ import argparse
 import ast
 import inspect
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from vbd import config, sections
+from vbd.config import Config
+from vbd.sections.base import Section
 
 
 def text() -> str:
     """The schema as it stands in params.schema.json."""
-    schema = config.Config.model_json_schema()
-    for name, part in (schema["$defs"] | {"Config": schema}).items():
+    schema = Config.model_json_schema()
+    parts = schema["$defs"] | {"Config": schema}
+    for section in _below(Section):
         # A section inherits keys too.
-        for section in reversed(_sections()[name].__mro__):
-            for key, words in _described(section):
-                part["properties"][key]["description"] = words
+        for base in reversed(section.__mro__):
+            for key, words in _described(base):
+                parts[section.__name__]["properties"][key]["description"] = words
     return json.dumps(schema, indent=1) + "\n"
 
 
-def _sections() -> dict[str, type]:
-    return {**vars(sections), **vars(config)}
+def _below(section: type[Section]) -> Iterator[type[Section]]:
+    """The sections of params.yaml: all classes that inherit from ``section``."""
+    for part in section.__subclasses__():
+        yield part
+        yield from _below(part)
 
 
 def _described(section: type) -> list[tuple[str, str]]:
     """Each key of a section of ours and the text below it."""
-    if section.__module__ not in (sections.__name__, config.__name__):
+    if not issubclass(section, Section):
         return []
     # The texts are no docstrings to Python, which drops them: only the source has them.
     (node,) = ast.parse(inspect.getsource(section)).body

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from vbd.data.labelled import Labelled, Trainable
 from vbd.provenance import code_sha256, fingerprint
 from vbd.resume import Resume
-from vbd.sections import Training
+from vbd.sections.model import Training
 from vbd.seeds import generator, number
 
 History = dict[str, list[float]]

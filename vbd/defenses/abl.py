@@ -14,7 +14,7 @@ from vbd.defenses.base import Repaired, Retrain, Trainer
 from vbd.defenses.norms import Still
 from vbd.defenses.stopping import allowance, correct, last_accepted
 from vbd.ranges import Above0, Count, From0, Part, Ratio, Whole
-from vbd.sections import Training
+from vbd.sections.model import Training
 from vbd.seeds import generator, number
 from vbd.training import fit, predict
 

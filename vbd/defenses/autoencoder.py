@@ -13,7 +13,7 @@ from vbd.device import choose
 from vbd.models import checkpoints
 from vbd.models.vae import Vae
 from vbd.ranges import Above0, Depth, From0, NotAll, Several, Size, Whole
-from vbd.sections import Training
+from vbd.sections.model import Training
 from vbd.seeds import generator, number
 from vbd.training import fit, predict
 

@@ -7,7 +7,7 @@ from torch import nn
 from vbd.data.labelled import Labelled
 from vbd.defenses.base import Repair, Repaired
 from vbd.ranges import Above0, Whole
-from vbd.sections import Training
+from vbd.sections.model import Training
 from vbd.training import fit
 
 

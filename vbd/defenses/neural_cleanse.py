@@ -14,7 +14,7 @@ from vbd.defenses.base import Repair, Repaired
 from vbd.defenses.reconstruction import reconstruct
 from vbd.defenses.recovered import THRESHOLD, Found, Scan, judged
 from vbd.ranges import Above0, Count, From0, NotAll, Ratio, Some, Whole
-from vbd.sections import Training
+from vbd.sections.model import Training
 from vbd.training import fit, predict
 from vbd.triggers.base import Trigger
 

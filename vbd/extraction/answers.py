@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vbd.sections import Answers
+from vbd.sections.theft import Answers
 
 # The least probability: its logarithm is finite, and float32 tells it from 0.
 LEAST = 1e-7

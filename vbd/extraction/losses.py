@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vbd.extraction.answers import LEAST
-from vbd.sections import Distillation
+from vbd.sections.theft import Distillation
 
 
 def kl(logits: Tensor, answers: Tensor, temperature: float = 1.0) -> Tensor:

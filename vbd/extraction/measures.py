@@ -10,7 +10,7 @@ from vbd.extraction.monitor import Prada
 from vbd.extraction.oracle import Victim
 from vbd.extraction.transfer import TransferSet
 from vbd.metrics import accuracy
-from vbd.sections import Answers
+from vbd.sections.theft import Answers
 from vbd.seeds import generator
 
 

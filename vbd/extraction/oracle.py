@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vbd.extraction.answers import let_out
 from vbd.extraction.record import Record, spent
-from vbd.sections import Answers
+from vbd.sections.theft import Answers
 from vbd.seeds import generator
 
 Victim = Callable[[Tensor], Tensor]

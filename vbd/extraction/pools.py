@@ -9,7 +9,7 @@ import torch
 from vbd.data.size import sides
 from vbd.data.store import ClipStore
 from vbd.extraction.sources import Pool
-from vbd.sections import Dataset
+from vbd.sections.data import Dataset
 from vbd.seeds import generator
 
 

@@ -11,7 +11,7 @@ from vbd.data.index import module, read
 from vbd.data.listing.account import tell
 from vbd.data.sampling import draw
 from vbd.data.video.by_decord import available
-from vbd.sections import Dataset
+from vbd.sections.data import Dataset
 
 
 def main() -> None:

@@ -16,7 +16,9 @@ from vbd.defenses.base import Repair
 from vbd.defenses.judgement import Case, judge
 from vbd.device import choose
 from vbd.metrics import defense_effectiveness_rating
-from vbd.sections import Dataset, Defense, Training
+from vbd.sections.data import Dataset
+from vbd.sections.method import Defense
+from vbd.sections.model import Training
 from vbd.training import Criterion, fit
 from vbd.victims.halved import Kept, in_halves
 from vbd.victims.making import untrained

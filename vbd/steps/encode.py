@@ -22,7 +22,8 @@ from vbd.data.store import ClipStore
 from vbd.device import choose
 from vbd.files import replacing
 from vbd.models.halves import Halves
-from vbd.sections import Dataset, Model
+from vbd.sections.data import Dataset
+from vbd.sections.model import Model
 from vbd.seeds import generator
 from vbd.victims.halved import in_halves
 from vbd.victims.making import clean_examples, untrained

@@ -24,7 +24,9 @@ from vbd.extraction.oracle import Oracle, probabilities
 from vbd.extraction.pools import at_hand, folders, room
 from vbd.extraction.record import close
 from vbd.extraction.transfer import TransferSet
-from vbd.sections import Dataset, Distillation, Model, Training, Transfer
+from vbd.sections.data import Dataset
+from vbd.sections.model import Model, Training
+from vbd.sections.theft import Distillation, Transfer
 from vbd.seeds import generator, number
 from vbd.training import fit
 from vbd.victims.making import untrained

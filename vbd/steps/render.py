@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from vbd.data import faces, synthetic
-from vbd.sections import Faces, Render
+from vbd.sections.data import Faces, Render
 
 
 def main() -> None:

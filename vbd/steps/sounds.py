@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from vbd.data.sound_store import build_sound
-from vbd.sections import Dataset
+from vbd.sections.data import Dataset
 
 
 def main() -> None:

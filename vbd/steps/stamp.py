@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from vbd.files import replacing
-from vbd.sections import Attack
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 from vbd.victims.threat import Threat
 

@@ -18,7 +18,10 @@ from vbd.extraction.pools import at_hand, folders, room
 from vbd.extraction.transfer import TransferSet
 from vbd.metrics import agreement
 from vbd.models import checkpoints
-from vbd.sections import Dataset, Distillation, Evaluation, Model, Training, Transfer
+from vbd.sections.data import Dataset
+from vbd.sections.evaluation import Evaluation
+from vbd.sections.model import Model, Training
+from vbd.sections.theft import Distillation, Transfer
 from vbd.together import goes_on, spread
 from vbd.training import fit, predict
 from vbd.victims.evaluation import evaluate

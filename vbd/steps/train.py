@@ -12,7 +12,9 @@ from vbd import results
 from vbd.data.store import ClipStore
 from vbd.device import choose
 from vbd.models import checkpoints
-from vbd.sections import Dataset, Evaluation, Model, Training
+from vbd.sections.data import Dataset
+from vbd.sections.evaluation import Evaluation
+from vbd.sections.model import Model, Training
 from vbd.together import goes_on, spread
 from vbd.training import fit
 from vbd.victims.evaluation import evaluate

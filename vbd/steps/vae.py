@@ -24,7 +24,7 @@ from vbd.data.size import sides
 from vbd.data.store import ClipStore
 from vbd.data.trusted import images
 from vbd.defenses.autoencoder import teach
-from vbd.sections import Dataset
+from vbd.sections.data import Dataset
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from vbd.data.index import Listing, published, read, table
 from vbd.data.sampling import draw
 from vbd.data.video.by_decord import available
 from vbd.mistakes import Mistake
-from vbd.sections import Dataset
+from vbd.sections.data import Dataset
 from vbd.trial.making import said
 
 PROBED = 20

@@ -10,7 +10,7 @@ import torch
 from vbd.data.synthetic import TASKS
 from vbd.defenses.base import Method
 from vbd.mistakes import Mistake
-from vbd.sections import Attack
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 from vbd.trial import methods, networks, triggers
 from vbd.trial.cells import Cells

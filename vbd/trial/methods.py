@@ -6,7 +6,8 @@ from typing import Any
 from vbd.defenses.base import Method as DefenseMethod
 from vbd.extraction.base import Method as ExtractionMethod
 from vbd.mistakes import Mistake
-from vbd.sections import Defense, Transfer
+from vbd.sections.method import Defense
+from vbd.sections.theft import Transfer
 from vbd.trial.making import Making
 
 

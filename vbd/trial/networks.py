@@ -15,7 +15,8 @@ from vbd.models import build
 from vbd.models.checkpoints import transfer
 from vbd.models.halves import Halves
 from vbd.models.published import published
-from vbd.sections import Dataset, Model
+from vbd.sections.data import Dataset
+from vbd.sections.model import Model
 from vbd.settings import mistakes
 from vbd.trial.making import ANY, Making, said
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from vbd.data.size import sides
 from vbd.data.sound import RATE
 from vbd.mistakes import Mistake
-from vbd.sections import Attack, Dataset, Further
+from vbd.sections.data import Dataset
+from vbd.sections.method import Attack, Further
 from vbd.trial.making import ANY, Making, said
 from vbd.triggers.base import Trigger
 

@@ -8,7 +8,8 @@ from torch import nn
 from vbd.data.examples import Examples
 from vbd.data.labelled import Labelled
 from vbd.metrics import accuracy, attack_success_rate
-from vbd.sections import Attack, Evaluation
+from vbd.sections.evaluation import Evaluation
+from vbd.sections.method import Attack
 from vbd.training import predict
 from vbd.victims.threat import Threat
 

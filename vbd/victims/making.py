@@ -14,7 +14,8 @@ from vbd.data.store import ClipStore
 from vbd.models import build
 from vbd.models.checkpoints import card_of, transfer
 from vbd.models.halves import Halves
-from vbd.sections import Dataset, Model
+from vbd.sections.data import Dataset
+from vbd.sections.model import Model
 from vbd.seeds import number
 from vbd.victims.threat import Threat
 

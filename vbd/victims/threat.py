@@ -9,7 +9,7 @@ import torch
 
 from vbd import triggers
 from vbd.data.labelled import Labelled, Windows
-from vbd.sections import Attack
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 from vbd.triggers import poisoning
 from vbd.triggers.base import Frames, Trigger

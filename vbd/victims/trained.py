@@ -12,7 +12,9 @@ from vbd import results
 from vbd.data.labelled import Labelled
 from vbd.device import choose
 from vbd.models import checkpoints
-from vbd.sections import Dataset, Evaluation, Model
+from vbd.sections.data import Dataset
+from vbd.sections.evaluation import Evaluation
+from vbd.sections.model import Model
 from vbd.victims.halved import Kept, in_halves
 from vbd.victims.making import clean_examples, training_examples
 from vbd.victims.threat import Threat, threat_of

@@ -11,7 +11,8 @@ from vbd.data.examples import Examples, examples
 from vbd.data.labelled import Labelled
 from vbd.data.store import ClipStore
 from vbd.files import replacing
-from vbd.sections import Attack, Dataset
+from vbd.sections.data import Dataset
+from vbd.sections.method import Attack
 from vbd.seeds import generator
 from vbd.victims.threat import Threat
 
