@@ -180,6 +180,9 @@ def leads_to_first(wc):
 
 def nodes():
     """The cores of each kind of node that Slurm has here, and whether it has GPUs; none without."""
+    # Only who sends steps elsewhere asks, or each plan would wait for a Slurm that does not answer.
+    if workflow.is_main_process and workflow.resource_settings.nodes is None:
+        return []
     if shutil.which("sinfo") is None:
         return []
     try:
