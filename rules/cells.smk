@@ -374,6 +374,7 @@ def made_from(entry, dataset, model=None):
     return beside + shown if shown else []
 
 
+@cache
 def figures_of(dataset):
     """(file, entry, model or None) of the figures that the results of a dataset fill, by name."""
     found = {}
