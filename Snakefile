@@ -89,6 +89,13 @@ rule report:
         files=report_files(),
 
 
+onstart:
+    # Some time after each look at the jobs that are ready, Snakemake 9 takes another, for ever: more
+    # and more often, which after five hundred jobs took a third of a core. Only its limit of jobs
+    # in a time needs that, and these take seconds each.
+    workflow.scheduler.job_rate_limiter = None
+
+
 # Snakemake asks every function of a rule for its signature, in each job: some 6 % of a long plan's
 # time, unless the function has it at hand.
 for rule in workflow.rules:
