@@ -96,6 +96,12 @@ onstart:
     workflow.scheduler.job_rate_limiter = None
 
 
+onsuccess:
+    made = Path("results/report", CONFIG.configuration)
+    if made.is_dir():
+        print(f"Tables and figures lie in {made}/", file=sys.stderr)
+
+
 # Snakemake asks every function of a rule for its signature, in each job: some 6 % of a long plan's
 # time, unless the function has it at hand.
 for rule in workflow.rules:

@@ -54,14 +54,14 @@ wildcard_constraints:
     figure="(?!figure3_gallery|figure7_spectrograms)[a-z0-9_]+",
 
 
-# A report belongs to a configuration: an overlay that names none is called as its file is, or its
-# tables would take the place of the default's.
+# A report belongs to a configuration: an overlay that names none is called as its file is, of several
+# the last, or its tables would take the place of the default's or a preset's.
 OVERLAYS = [
     path
     for path in workflow.overwrite_configfiles
     if Path(path).resolve() != Path("params.yaml").resolve()
 ]
-if OVERLAYS and STATED.file_of("configuration") == "params.yaml":
+if OVERLAYS and not any("configuration" in part for _, part in STATED.parts[-2:]):
     stem = Path(OVERLAYS[-1]).stem.lower()
     config["configuration"] = re.sub(r"[^a-z0-9_]+", "_", stem)
 

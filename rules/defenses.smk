@@ -47,7 +47,8 @@ rule defend:
         ),
         p=lambda wc: defense_params(wc),
     message:
-        "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}), seed {wildcards.seed}"
+        "{wildcards.defense} against {wildcards.attack} ({wildcards.mode}) on {wildcards.model},"
+        " seed {wildcards.seed}"
     shell:
         "python scripts/defend.py --params {params.p:q} --clips {input.clips:q}"
         " --triggered {input.triggered:q} --maps {input.maps:q} --weights {input.weights:q}"

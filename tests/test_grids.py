@@ -103,7 +103,7 @@ def made(request, tmp_path, monkeypatch) -> list[Path]:
     monkeypatch.chdir(tmp_path)
     for step, options in pretended.commands(said):
         pretended.run(step, options, monkeypatch)
-    return sorted(path for path in Path("results/report/smoke").rglob("*") if path.is_file())
+    return sorted(path for path in Path("results/report/grid").rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("made", GRIDS.values(), ids=GRIDS, indirect=True)

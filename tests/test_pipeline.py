@@ -215,6 +215,10 @@ def test_an_overlay_has_a_report_of_its_own(tree, tmp_path, text, name):
     overlay.write_text(text)
     said = sh(tree, "snakemake", "--cores", "1", "-n", "--configfile", str(overlay))
     assert f"results/report/{name}/" in said and "results/report/default/" not in said
+    # Over a preset too, whose tables stay.
+    preset = ("--configfile", "presets/smoke.yaml", str(overlay))
+    said = sh(tree, "snakemake", "--cores", "1", "-n", *preset)
+    assert f"results/report/{name}/" in said and "results/report/smoke/" not in said
 
 
 def test_a_defence_that_trains_anew_starts_from_the_pretrained_weights(tree):

@@ -310,6 +310,9 @@ class Plain(Annotated):
     def __init__(self, classes, width=8):
         super().__init__(classes, width)
 
+class Headed(Plain):
+    head = ("last.",)
+
 class Odd(Annotated):
     def forward(self, clips):
         return clips.float().mean((1, 2))
@@ -362,6 +365,20 @@ def test_a_users_class_that_fits_passes(own, name):
     params = {"width": 4} | ({"rate": None} if name == "Annotated" else {})
     net = {"architecture": f"own_models:{name}", "params": params, "init": "scratch"}
     assert mistakes(check(changed({"models.net": net, "grid.0.defenses": []}))) == []
+
+
+@pytest.mark.parametrize("name", ["Annotated", "Headed"])
+def test_a_users_class_says_what_belongs_to_the_classes_or_starts_from_scratch(own, name):
+    net = {"architecture": f"own_models:{name}", "init": "pretrain"}
+    clips = {"reader": "synthetic", "render": {"task": "pretrain"}}
+    values = changed({"models.net": net, "datasets.others": clips, "grid.0.defenses": []})
+    config = check(values | {"pretraining": {"dataset": "others"}})
+    said = [str(one) for one in mistakes(config)]
+    if name == "Headed":
+        assert said == []
+    else:
+        (one,) = said
+        assert one.startswith("models.net.init: ") and 'head = ("last.",)' in one
 
 
 def test_a_users_file_that_is_no_python_is_named(own):

@@ -99,7 +99,10 @@ class Config(Section):
         for dataset in datasets:
             blocks = [b for b in self.grid if dataset in b.datasets and model in b.models]
             if not blocks:
-                raise ValueError(f"{path}: no block of grid has the model {model} on {dataset}")
+                raise ValueError(
+                    f"{path}: no block of grid has the model {model} on {dataset}. Put it there, "
+                    f"or set {path.partition('.')[0]}: []"
+                )
 
     @model_validator(mode="after")
     def _thefts_fit(self) -> "Config":

@@ -109,7 +109,7 @@ class Scan:
         if 2 * turned <= len(self.recovered):
             return (
                 f"the search turned clips to {turned} of {len(self.recovered)} classes, so that "
-                "their triggers cannot be compared",
+                "their triggers cannot be compared: more clips or a longer search may tell",
             )
         if self._beyond and not self.detected:
             return ("the smallest trigger that was found does not turn the clips",)

@@ -42,7 +42,7 @@ class Oracle:
         *,
         budget: int,
         answers: Answers | None = None,
-        log: Path | None = None,
+        log: Path | str | None = None,
         watch: Watch | None = None,
         seed: int = 0,
         batch_size: int = 64,
@@ -52,8 +52,8 @@ class Oracle:
         _VICTIMS[self] = victim
         self.budget, self.answers = budget, answers or Answers()
         self.watch, self.seed, self.batch_size = watch, seed, batch_size
-        self._record = Record(log) if log else None
-        self.by_phase = Counter(spent(log) if log else {})
+        self._record = Record(Path(log)) if log else None
+        self.by_phase = Counter(spent(Path(log)) if log else {})
         # Where a run is that asks again what one before it has asked.
         self.asked = 0
 

@@ -162,7 +162,8 @@ def card_of(
         if not file.is_file():
             raise FileNotFoundError(
                 f"{file}: no such file. A model is its weights (.safetensors) and a card (.json) "
-                f"of the same name beside them, with {', '.join(needs)}."
+                f"of the same name beside them, with {', '.join(needs)}. vbd scan makes a card of "
+                "--architecture and --classes."
             )
     if keras_file and not beside.is_file():
         from vbd.models import keras
@@ -202,7 +203,8 @@ def transfer(model: nn.Module, path: Path) -> None:
         raise ValueError(
             f"{path} does not fit the model: {len(missing)} of {len(own)} tensors are not there "
             f"or of another shape, such as {', '.join(missing[:3])}. Are architecture and params "
-            "those that the file was trained with?"
+            "those that the file was trained with, and does `head` of its class name those that "
+            "belong to the classes?"
         )
     # What may be missing was asked above: not strict for the head alone.
     model.load_state_dict(taken, strict=False)

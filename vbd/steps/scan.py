@@ -127,13 +127,15 @@ def _searched(
         return verdict.untold([str(error)])
     print(
         f"a search {cost.plan.name}: {cost.passes} clips forward and backward, "
-        f"{cost.seconds:.3f} s each, about {cost.total / 60:.0f} minutes",
+        f"{cost.seconds:.3f} s each, about {cost.total / 60:.1f} minutes",
         flush=True,
     )
     # A model that cannot read smaller clips is not judged by them.
     doubts = () if clips is clean else understand(model, clips, names, args.seed).doubts
     if doubts:
-        return verdict.untold([f"on the smaller clips that --budget leaves, {'; '.join(doubts)}"])
+        return verdict.untold(
+            [f"on the smaller clips that --budget leaves (raise it), {'; '.join(doubts)}"]
+        )
     method = TriggerInversion(**settings | {"patch": patch | dict(cost.plan.patch)})
     method.resume = args.out / "resume.pt"
     inversion = method.scan(model, clips, args.seed, classes)
@@ -157,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", type=Path, help=".safetensors, its card beside it, or .h5")
+    parser.add_argument("model", type=Path, help=".safetensors or .pth, its card beside it, or .h5")
     parser.add_argument("clips", type=Path, help="folder of videos, clip store, or .h5 of images")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(

@@ -37,12 +37,13 @@ def _model(cells: Cells, name: str) -> Iterator[Mistake]:
     made = cells.networks(name)
     if not made:
         yield from networks.made(key, model, len(TASKS["motion"]))[1]
+    before, _ = made.get(cells.config.pretraining_of(name).dataset, (None, []))
     for dataset, (network, wrong) in made.items():
         yield from wrong
         if network is not None:
             section, classes = cells.config.datasets[dataset], cells.classes(dataset)
             wrong = list(networks.misfits(key, model, network, dataset, section, classes))
-            yield from wrong or networks.start(key, model, network)
+            yield from wrong or networks.start(key, model, network, before)
 
 
 def _attack(cells: Cells, name: str) -> Iterator[Mistake]:
@@ -118,5 +119,6 @@ def _trusts(cells: Cells, name: str, defense: Method, dataset: str) -> Iterator[
         yield Mistake(
             f"datasets.{dataset}.val",
             f"{cells.config.datasets[dataset].val:g} of the groups leaves the defender {count} "
-            f"clean clips, and defenses.{name} needs {defense.trusted} or more",
+            f"clean clips, and defenses.{name} needs {defense.trusted} or more: raise it, or give "
+            "each class more clips, three at least: to train on, for the defender, to test",
         )

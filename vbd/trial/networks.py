@@ -76,8 +76,15 @@ def misfits(
             )
 
 
-def start(key: str, model: Model, network: nn.Module | None) -> Iterator[Mistake]:
-    """What keeps a model from starting from the file that ``init`` names."""
+def start(
+    key: str, model: Model, network: nn.Module, before: nn.Module | None
+) -> Iterator[Mistake]:
+    """What keeps a model from starting from the file that ``init`` names, or as pretrained.
+
+    ``before`` is the same model as it is pretrained, on other classes.
+    """
+    if model.init == "pretrain" and before is not None:
+        yield from _unlike(key, network, before)
     if model.init == "imagenet":
         try:
             find(model.architecture)
@@ -92,12 +99,28 @@ def start(key: str, model: Model, network: nn.Module | None) -> Iterator[Mistake
         misspelt = "mean" in close
         more = f" {close}" if misspelt else published(path.name)
         yield Mistake(f"{key}.init", text + more, absent=not misspelt)
-    elif network is not None:
+    else:
         try:
             transfer(network, path)
         except ANY as error:
             if not _nowhere(said(error)):
                 yield Mistake(f"{key}.init", said(error))
+
+
+def _unlike(key: str, network: nn.Module, before: nn.Module) -> Iterator[Mistake]:
+    """Tensors that the number of classes changes, of which the class does not say so."""
+    there = {name: value.shape for name, value in before.state_dict().items()}
+    heads = getattr(network, "head", ())
+    own = network.state_dict().items()
+    other = [n for n, v in own if v.shape != there.get(n) and not n.startswith(heads)]
+    if other:
+        # "fc." of fc.weight and fc.bias.
+        part, dot, _ = other[0].rpartition(".")
+        text = (
+            f"what is pretrained has other classes, which {', '.join(other[:3])} depend on: state "
+            f'head = ("{part + dot or other[0]}",) in your class, or set scratch'
+        )
+        yield Mistake(f"{key}.init", text)
 
 
 def _clips(model: Model, dataset: Dataset) -> Tensor:

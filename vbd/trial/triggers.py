@@ -39,7 +39,8 @@ def made(key: str, attack: Attack) -> Iterator[tuple[Making[Any], Stamps] | Mist
         for mode in attack.modes if making else ():
             if searched and mode not in making.takes.modes:
                 has = ", ".join(making.takes.modes)
-                making.found.append(Mistake(elsewhere["mode"], f"{mode!r}: this trigger has {has}"))
+                text = f"{mode!r}: this trigger has {has}: set modes: [{has}]"
+                making.found.append(Mistake(elsewhere["mode"], text))
             elif not searched:
                 how = {"mode": mode, "frames": attack.frames} | part.params
                 if (stamp := making.make(partial(making.takes, **how))) is not None:

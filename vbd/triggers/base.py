@@ -25,7 +25,8 @@ class Trigger(Checked):
 
     def __init__(self, *, mode: str = "static", frames: Frames = "all") -> None:
         if mode not in self.modes:
-            raise ValueError(f"mode {mode!r}: this trigger has {', '.join(self.modes)}")
+            has = ", ".join(self.modes)
+            raise ValueError(f"mode {mode!r}: this trigger has {has}: set modes: [{has}]")
         self.mode = mode
         self.frames = frames
 
