@@ -1,13 +1,11 @@
 """Every preset plans on any machine, and says by their published names which files it lacks."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import planning
 import pytest
 import yaml
+from test_pipeline import sh
 
 from vbd.models.published import ADDRESSES
 
@@ -52,17 +50,9 @@ def test_every_preset_plans_and_names_what_is_not_here(tree, preset):
 
 
 def test_a_run_is_refused_with_all_that_is_not_here(tree):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
-    done = subprocess.run(
-        [*command, "--configfile", "presets/paper_ucf101.yaml"],
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    said = done.stdout
-    assert done.returncode and "Job stats:" not in said and not (tree / "results").exists()
+    preset = ("--configfile", "presets/paper_ucf101.yaml")
+    said = sh(tree, "snakemake", "--cores", "1", *preset, fails=True)
+    assert "Job stats:" not in said and not (tree / "results").exists()
     assert [name for name in LACKS["paper_ucf101"] if name not in said] == []
 
 

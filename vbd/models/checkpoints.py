@@ -1,7 +1,7 @@
 """Models on disk: weights (.safetensors) with a JSON card beside, that of a stranger untrusted."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,12 +194,9 @@ def transfer(model: nn.Module, path: Path) -> None:
         normalisation = _normalisation(model, path, weights)
     if isinstance(model, Classifier):
         weights = model.renamed(weights)
-    # A user's own class may have no ``head``: then everything must fit.
-    heads = getattr(model, "head", ())
     # By name and shape: a head of as many classes is taken too, whichever they are.
     taken = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
-    missing = [name for name in own if name not in taken and not name.startswith(heads)]
-    if missing:
+    if missing := unlike(model, weights):
         raise ValueError(
             f"{path} does not fit the model: {len(missing)} of {len(own)} tensors are not there "
             f"or of another shape, such as {', '.join(missing[:3])}. Are architecture and params "
@@ -210,6 +207,15 @@ def transfer(model: nn.Module, path: Path) -> None:
     model.load_state_dict(taken, strict=False)
     if isinstance(model, VideoClassifier):
         model.expect(**normalisation)
+
+
+def unlike(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Tensors of ``model``, but for its head, that ``weights`` lack or have of another shape."""
+    # A user's own class may have no ``head``: then everything must fit.
+    heads = getattr(model, "head", ())
+    shapes = {name: value.shape for name, value in weights.items()}
+    own = model.state_dict().items()
+    return [n for n, v in own if v.shape != shapes.get(n) and not n.startswith(heads)]
 
 
 def _normalisation(

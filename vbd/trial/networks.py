@@ -12,7 +12,7 @@ from vbd.data.sound import RATE
 from vbd.imagenet import find
 from vbd.mistakes import Mistake, suggest
 from vbd.models import build
-from vbd.models.checkpoints import transfer
+from vbd.models.checkpoints import transfer, unlike
 from vbd.models.halves import Halves
 from vbd.models.published import published
 from vbd.sections.data import Dataset
@@ -84,7 +84,7 @@ def start(
     ``before`` is the same model as it is pretrained, on other classes.
     """
     if model.init == "pretrain" and before is not None:
-        yield from _unlike(key, network, before)
+        yield from _pretrained(key, network, before)
     if model.init == "imagenet":
         try:
             find(model.architecture)
@@ -107,13 +107,9 @@ def start(
                 yield Mistake(f"{key}.init", said(error))
 
 
-def _unlike(key: str, network: nn.Module, before: nn.Module) -> Iterator[Mistake]:
+def _pretrained(key: str, network: nn.Module, before: nn.Module) -> Iterator[Mistake]:
     """Tensors that the number of classes changes, of which the class does not say so."""
-    there = {name: value.shape for name, value in before.state_dict().items()}
-    heads = getattr(network, "head", ())
-    own = network.state_dict().items()
-    other = [n for n, v in own if v.shape != there.get(n) and not n.startswith(heads)]
-    if other:
+    if other := unlike(network, before.state_dict()):
         # "fc." of fc.weight and fc.bias.
         part, dot, _ = other[0].rpartition(".")
         text = (
